@@ -44,7 +44,7 @@ struct GlobalArgs {
     /// Run in this folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, value_hint = clap::ValueHint::DirPath)]
     directory: Option<PathBuf>,
-    /// The agents of the user instead of the project's
+    /// Use your own agents instead of the project's
     #[arg(long, global = true)]
     user: bool,
     /// Print JSON on stdout
@@ -74,7 +74,7 @@ struct GlobalArgs {
     /// Never ask
     #[arg(long, global = true)]
     no_input: bool,
-    /// How long to wait for another agentpkg that works on the same project [default: 60]
+    /// How long to wait for another agentpkg that is working on the same project [default: 60]
     #[arg(long, global = true, value_name = "SECONDS")]
     wait: Option<u32>,
     /// Allow unencrypted http:// and git://
@@ -155,16 +155,16 @@ macro_rules! commands {
 commands! {
     Install(install::InstallArgs) = "install" | "add" | "i", "Install agents; without names, those that agentpkg.toml and agentpkg.lock list";
     Update(update::UpdateArgs) = "update" | "upgrade" | "up", "Update agents, and merge upstream's changes with your own";
-    Adopt(adopt::AdoptArgs) = "adopt", "Take over agents that you copied by hand: find where each is from, so that updates reach it";
+    Adopt(adopt::AdoptArgs) = "adopt", "Take over agents that you copied by hand: find where each came from, so that it can be updated";
     Outdated(outdated::OutdatedArgs) = "outdated", "Show which agents have a newer version, and which of them you edited";
     Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
     Check(check::CheckArgs) = "check", "Check all agents for what is missing, left over, or edited by hand";
-    Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
+    Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or the merge of both";
     Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were deferred with conflict markers";
-    Undo(undo::UndoArgs) = "undo", "Undo an operation, or some of its agents: files return to what they were, edits included";
+    Undo(undo::UndoArgs) = "undo", "Undo an operation, or only some of its agents; your edits are restored too";
     Recover(recover::RecoverArgs) = "recover", "Complete or revert a command that was interrupted";
-    Set(set::SetArgs) = "set", "Override values of an agent's frontmatter; they stay through every update";
-    Unset(set::UnsetArgs) = "unset", "Remove overrides of an agent, so that upstream's values return";
+    Set(set::SetArgs) = "set", "Override values in an agent's frontmatter; every update keeps them";
+    Unset(set::UnsetArgs) = "unset", "Remove overrides of an agent, so that upstream's values apply again";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search" | "find", "Search the agents of all registries by name, description, tool or server";
     List(list::ListArgs) = "list" | "ls", "List agents: installed ones, those that Claude Code loads, or those that registries offer";

@@ -7,22 +7,23 @@ use super::outcome::{ChangeDocument, finish, show_adopt};
 use crate::error::Result;
 use crate::ops::adopt::{AdoptOptions, adopt};
 use crate::ops::typed::Typed;
+use crate::ui::DocumentName;
 
-/// Take over agents that you copied by hand: find where each is from, so that updates reach it
+/// Take over agents that you copied by hand: find where each came from, so that it can be updated
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg adopt --all --dry-run      where each file of the folder is from
+  agentpkg adopt --all --dry-run      where each file of the folder came from
   agentpkg adopt --all                adopt every file whose origin is sure
-  agentpkg adopt planner --from SPEC  say yourself where it is from")]
+  agentpkg adopt planner --from SPEC  name its origin yourself")]
 pub struct AdoptArgs {
     /// The names of the files, without `.md`
     #[arg(value_name = "NAME", add = super::complete::unmanaged())]
     pub names: Vec<String>,
-    /// Where they are from: a registry, a repository, an agent or a version; it is fetched with its history
+    /// Where they came from: a registry, a repository, an agent or a version; fetched with its history
     #[arg(long, value_name = "SPEC", add = super::complete::specs())]
     pub from: Option<String>,
-    /// Every file that agentpkg did not write
+    /// Adopt every file that agentpkg did not write
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
     /// Show what would be done, and stop
@@ -51,7 +52,7 @@ pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
     let outcome = adopt(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let document = ChangeDocument::of(&outcome, args.dry_run, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Adopt, &document)?;
     } else {
         show_adopt(&outcome, args.dry_run, context);
     }

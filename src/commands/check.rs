@@ -10,7 +10,7 @@ use crate::domain::count::counted;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::check::{CheckOutcome, Finding, Fix, Fixing, Level, check};
-use crate::ui::{CYAN, DIM, RED, Ui, YELLOW, sanitize, wrapped};
+use crate::ui::{CYAN, DIM, DocumentName, RED, Ui, YELLOW, sanitize, wrapped};
 
 /// Check all agents for what is missing, left over, or edited by hand
 ///
@@ -50,12 +50,12 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
     }
     if context.ui.is_json() {
         let document = document(&outcome, args.dry_run, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Check, &document)?;
     } else {
         show(&outcome, args.dry_run, context)?;
     }
     if context.ui.is_interrupted() {
-        return Err(Failure::failed("an interrupted command waits here")
+        return Err(Failure::failed("a command was interrupted here")
             .hint(Advice::run(Command::new(["recover"])).and(" ends it")));
     }
     let count = |level: Level| {

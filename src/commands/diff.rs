@@ -8,9 +8,9 @@ use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
 use crate::ui::view::{FailureView, GainView};
-use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize, unified};
+use crate::ui::{CYAN, DIM, DocumentName, Ui, YELLOW, one_line, sanitize, unified};
 
-/// Show what you changed, what upstream changed, or what both would become
+/// Show what you changed, what upstream changed, or the merge of both
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +42,7 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
     let outcome = diff(&context.session, &args.names, view, &mut context.ui)?;
     if context.ui.is_json() {
         let document = document(&outcome, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Diff, &document)?;
     } else {
         for file in &outcome.files {
             show(file, context)?;
@@ -68,7 +68,7 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
     }
     match outcome.failures.len() {
         0 => Ok(()),
-        _ => Err(Failure::failed("not everything could be compared")),
+        _ => Err(Failure::failed("some agents could not be compared")),
     }
 }
 

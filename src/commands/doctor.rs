@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Context;
 use crate::error::{Failure, Result};
 use crate::ops::doctor::{Finding, Health, doctor};
-use crate::ui::{Column, Table, Ui, sanitize};
+use crate::ui::{Column, DocumentName, Table, Ui, sanitize};
 
 /// Check git, the folders, Claude Code and the registries
 #[derive(Debug, Args)]
@@ -33,7 +33,9 @@ pub fn run(args: &DoctorArgs, context: &mut Context) -> Result<()> {
             .iter()
             .map(|finding| FindingView::of(finding, &context.ui))
             .collect();
-        context.ui.json(&DoctorDocument { findings })?;
+        context
+            .ui
+            .json(DocumentName::Doctor, &DoctorDocument { findings })?;
     } else {
         let mut table = Table::new([Column::name(""), Column::word(""), Column::text("")]);
         for finding in &findings {

@@ -12,7 +12,7 @@ use crate::error::{Advice, Result};
 use crate::ops::info::{Info, Running, Wish, info};
 use crate::ops::past::{History, Step};
 use crate::ui::view::{CommitView, GainView, GoneView};
-use crate::ui::{Column, Table, Ui, one_line, sanitize, wrapped};
+use crate::ui::{Column, DocumentName, Table, Ui, one_line, sanitize, wrapped};
 
 /// Show one agent: what it is for, what it may use, and whether Claude Code loads it
 #[derive(Debug, Args)]
@@ -48,7 +48,9 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     };
     let info = info(&context.session, &args.spec, history, &mut context.ui)?;
     if context.ui.is_json() {
-        return context.ui.json(&InfoDocument::from(&info));
+        return context
+            .ui
+            .json(DocumentName::Info, &InfoDocument::from(&info));
     }
     let ui = &mut context.ui;
     ui.data(format!("{} {}", sanitize(&info.name), sanitize(&info.revision)).trim_end())?;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::ops::init::init;
 use crate::ops::merge_driver::{set_up, steps};
 use crate::ops::report::{Decide as _, interrupted};
+use crate::ui::DocumentName;
 
 /// Create an agentpkg.toml
 #[derive(Debug, Args)]
@@ -17,7 +18,7 @@ Examples:
   agentpkg init --merge-driver      git merges agents and lockfile with agentpkg
   agentpkg init --merge-driver=off  git merges them itself again")]
 pub struct InitArgs {
-    /// Instead, let git merge agents and the lockfile with agentpkg, or stop that
+    /// Set up agentpkg as git's merge driver for agents and the lockfile, or remove it
     #[arg(long, value_name = "STATE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub merge_driver: Option<DriverArg>,
 }
@@ -52,21 +53,27 @@ pub fn run(args: &InitArgs, context: &mut Context) -> Result<()> {
         let is_on = state == DriverArg::On;
         drivers(is_on, context)?;
         if context.ui.is_json() {
-            context.ui.json(&InitDocument {
-                path,
-                created: None,
-                merge_driver: Some(is_on),
-            })?;
+            context.ui.json(
+                DocumentName::Init,
+                &InitDocument {
+                    path,
+                    created: None,
+                    merge_driver: Some(is_on),
+                },
+            )?;
         }
         return Ok(());
     }
     let outcome = init(&context.session, &mut context.ui);
     if context.ui.is_json() {
-        context.ui.json(&InitDocument {
-            path,
-            created: outcome.as_ref().ok(),
-            merge_driver: None,
-        })?;
+        context.ui.json(
+            DocumentName::Init,
+            &InitDocument {
+                path,
+                created: outcome.as_ref().ok(),
+                merge_driver: None,
+            },
+        )?;
         return outcome.map(drop);
     }
     context.ui.status("Created", outcome?);

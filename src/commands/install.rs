@@ -6,6 +6,7 @@ use super::outcome::{ChangeDocument, finish, show_install};
 use crate::error::Result;
 use crate::ops::install::{InstallOptions, install};
 use crate::ops::typed::Typed;
+use crate::ui::DocumentName;
 use clap::Args;
 
 /// Install agents; without names, those that agentpkg.toml and agentpkg.lock list
@@ -84,7 +85,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     let is_whole = options.specs.is_empty();
     if context.ui.is_json() {
         let document = ChangeDocument::of(&outcome, dry_run, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Install, &document)?;
     } else {
         show_install(&outcome, is_whole, dry_run, context);
     }

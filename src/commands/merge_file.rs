@@ -11,6 +11,7 @@ use crate::merge::Style;
 use crate::ops::merge_file::{
     ConflictReport, Favor, MergeFileOptions, merge_file, merge_lockfiles,
 };
+use crate::ui::DocumentName;
 
 /// The exit code for errors: like git's, beyond any number of conflicts.
 pub const ERROR: u8 = 255;
@@ -111,10 +112,13 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
         let result = args
             .stdout
             .then(|| String::from_utf8_lossy(&merged.bytes).into_owned());
-        context.ui.json(&MergeFileDocument {
-            conflicts: merged.conflicts.iter().map(Into::into).collect(),
-            result,
-        })?;
+        context.ui.json(
+            DocumentName::MergeFile,
+            &MergeFileDocument {
+                conflicts: merged.conflicts.iter().map(Into::into).collect(),
+                result,
+            },
+        )?;
     } else if args.stdout {
         context.ui.bytes(&merged.bytes)?;
     }

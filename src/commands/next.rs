@@ -9,7 +9,7 @@ use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
-use crate::ui::{CYAN, DIM, wrapped};
+use crate::ui::{CYAN, DIM, DocumentName, wrapped};
 
 /// What can be done next.
 struct Step {
@@ -81,13 +81,16 @@ pub fn run(context: &mut Context) -> Result<()> {
             why: step.why,
         });
         let steps = steps.collect();
-        return context.ui.json(&NextDocument {
-            agents: installed,
-            edited,
-            unmanaged: status.foreign.len(),
-            nothing_to_do: !is_new && is_done,
-            steps,
-        });
+        return context.ui.json(
+            DocumentName::Next,
+            &NextDocument {
+                agents: installed,
+                edited,
+                unmanaged: status.foreign.len(),
+                nothing_to_do: !is_new && is_done,
+                steps,
+            },
+        );
     }
     if is_new {
         let unmanaged = match status.foreign.len() {
@@ -157,7 +160,7 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
         let what = numbered(newer, "agent has", "agents have");
         steps.push(Step::new(
             ["update"],
-            format!("{what} a newer version, as of the last look"),
+            format!("{what} a newer version, as of the last fetch"),
         ));
     }
     let is_gone = |agent: &AgentStatus| agent.gone.as_ref().is_some_and(|gone| !gone.is_kept);

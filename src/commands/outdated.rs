@@ -10,7 +10,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
 use crate::ui::view::{ChangedView, FailureView, GoneView};
-use crate::ui::{Column, Table, Ui};
+use crate::ui::{Column, DocumentName, Table, Ui};
 
 /// Show which agents have a newer version, and which of them you edited
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
     let outcome = outdated(&context.session, &args.names, &mut context.ui)?;
     if context.ui.is_json() {
         let document = document(&outcome, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Outdated, &document)?;
     } else {
         show(&outcome, args.all || !args.names.is_empty(), context)?;
     }
@@ -52,7 +52,7 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
                 .hint(Advice::say("run ").and_run(Command::new(["update"]))))
         }
         (_, _, 0) => Ok(()),
-        _ => Err(Failure::failed("not every agent could be looked at")),
+        _ => Err(Failure::failed("some agents could not be checked")),
     }
 }
 

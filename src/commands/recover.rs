@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Context;
 use crate::error::Result;
 use crate::ops::recover::{How, RecoverOptions, RecoverOutcome, recover};
+use crate::ui::DocumentName;
 use crate::ui::view::InterruptedView;
 
 /// Complete or revert a command that was interrupted
@@ -46,7 +47,9 @@ pub fn run(args: &RecoverArgs, context: &mut Context) -> Result<()> {
         &mut context.ui,
     )?;
     if context.ui.is_json() {
-        return context.ui.json(&document(&outcome, args.dry_run));
+        return context
+            .ui
+            .json(DocumentName::Recover, &document(&outcome, args.dry_run));
     }
     match &outcome.interruption {
         None => context.ui.note("Nothing to recover."),

@@ -8,7 +8,7 @@ use crate::domain::count::{counted, numbered};
 use crate::error::{Failure, Result};
 use crate::ops::registry::{self, Listed};
 use crate::store::cache::Freshness;
-use crate::ui::{Column, Table};
+use crate::ui::{Column, DocumentName, Table};
 
 /// Manage the registries of the project
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ use crate::ui::{Column, Table};
 Examples:
   agentpkg registry add gh:owner/repo --name studio
   agentpkg registry add ./agents
-  agentpkg registry refresh            look at all of them now")]
+  agentpkg registry refresh            fetch all of them now")]
 pub struct RegistryArgs {
     /// What to do.
     #[command(subcommand)]
@@ -76,7 +76,9 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
                 registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
             if context.ui.is_json() {
                 let registry = RegistryView::from(&listed);
-                return context.ui.json(&RegistryAddDocument { registry });
+                return context
+                    .ui
+                    .json(DocumentName::RegistryAdd, &RegistryAddDocument { registry });
             }
             let verb = if listed.is_known {
                 "Unchanged"
@@ -92,7 +94,10 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
             let name = registry::remove(&context.session, &name, &mut context.ui)?;
             if context.ui.is_json() {
                 let removed = name.as_str();
-                return context.ui.json(&RegistryRemoveDocument { removed });
+                return context.ui.json(
+                    DocumentName::RegistryRemove,
+                    &RegistryRemoveDocument { removed },
+                );
             }
             context.ui.status("Removed", name);
             Ok(())
@@ -111,7 +116,9 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
 fn show(listed: &[Listed], context: &mut Context) -> Result<()> {
     if context.ui.is_json() {
         let registries = listed.iter().map(Into::into).collect();
-        context.ui.json(&RegistryDocument { registries })?;
+        context
+            .ui
+            .json(DocumentName::Registry, &RegistryDocument { registries })?;
     } else {
         let mut table = Table::new([Column::name(""), Column::word(""), Column::source("")]);
         for registry in listed {

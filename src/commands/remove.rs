@@ -5,7 +5,7 @@ use super::outcome::{ChangeDocument, removed, show_kept, show_servers};
 use crate::error::Result;
 use crate::ops::remove::{RemoveOptions, remove};
 use crate::ops::typed::Typed;
-use crate::ui::{DIM, sanitize};
+use crate::ui::{DIM, DocumentName, sanitize};
 use clap::Args;
 
 /// Remove agents from the project
@@ -57,7 +57,7 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
     let outcome = remove(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let document = ChangeDocument::of(&outcome, dry_run, &context.ui);
-        return context.ui.json(&document);
+        return context.ui.json(DocumentName::Remove, &document);
     }
     let ui = &mut context.ui;
     for agent in &outcome.gone.agents {

@@ -11,28 +11,29 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::resolve::{How, ResolveOptions, ResolveOutcome, resolve};
 use crate::ops::typed::Typed;
+use crate::ui::DocumentName;
 
 /// Finish updates that were deferred with conflict markers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg resolve                  asks about each conflict
-  agentpkg resolve --continue       takes the files as you edited them
+  agentpkg resolve --continue       uses the files as you edited them
   agentpkg resolve --abort planner  aborts it; the file stays as it is")]
 pub struct ResolveArgs {
     /// The names; all pending ones if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
-    /// Take the files with the markers as you edited them
+    /// Use the files with the markers as you edited them
     #[arg(long = "continue", conflicts_with_all = ["abort", "ours", "theirs"])]
     pub is_continue: bool,
     /// Abort the updates
     #[arg(long, conflicts_with_all = ["ours", "theirs"])]
     pub abort: bool,
-    /// Decide every conflict for your version
+    /// Keep your version in every conflict
     #[arg(long, conflicts_with = "theirs")]
     pub ours: bool,
-    /// Decide every conflict for upstream's version
+    /// Take upstream's version in every conflict
     #[arg(long)]
     pub theirs: bool,
     /// Allow new permissions: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
@@ -100,22 +101,21 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
 
 fn show(outcome: &ResolveOutcome, is_dry_run: bool, context: &mut Context) -> Result<()> {
     if context.ui.is_json() {
-        context.ui.json(&ResolveDocument {
-            change: ChangeDocument::of(&outcome.finished, is_dry_run, &context.ui),
-            aborted: outcome.aborted.iter().map(AgentName::as_str).collect(),
-            waiting: outcome.waiting,
-        })?;
+        context.ui.json(
+            DocumentName::Resolve,
+            &ResolveDocument {
+                change: ChangeDocument::of(&outcome.finished, is_dry_run, &context.ui),
+                aborted: outcome.aborted.iter().map(AgentName::as_str).collect(),
+                waiting: outcome.waiting,
+            },
+        )?;
     } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
         context.ui.note("No updates are pending.");
     } else if outcome.aborted.is_empty() {
         show_update(&outcome.finished, is_dry_run, context);
     }
     for name in &outcome.aborted {
-        let verb = if is_dry_run {
-            "Would give up"
-        } else {
-            "Aborted"
-        };
+        let verb = if is_dry_run { "Would abort" } else { "Aborted" };
         let what = format!("the update of {name}; the file stays as it is");
         context.ui.status(verb, what);
     }

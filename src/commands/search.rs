@@ -12,7 +12,7 @@ use crate::error::{Failure, Result};
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, others_known, search};
 use crate::store::index::Tier;
 use crate::ui::view::FailureView;
-use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table};
+use crate::ui::{CYAN, Cell, Column, DIM, DocumentName, GREEN, Table};
 
 /// How many agents are shown.
 const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -25,7 +25,7 @@ Examples:
   agentpkg search backend                    names first, then descriptions
   agentpkg search api review --tool Bash
   agentpkg search --needs-mcp playwright     agents that need a server
-  agentpkg search rails --refresh            asks your registries first
+  agentpkg search rails --refresh            fetches your registries first
   agentpkg search rails --known              also in public registries")]
 pub struct SearchArgs {
     /// Words of the name, the description or the tags; all agents if left out
@@ -43,7 +43,7 @@ pub struct SearchArgs {
     /// Fetch what is new in the registries first
     #[arg(long)]
     pub refresh: bool,
-    /// Also search the public registries that agentpkg knows by name; those that are not here are fetched, which is asked about first
+    /// Also search the public registries that agentpkg knows by name; asks before it fetches any
     #[arg(long, conflicts_with = "registry")]
     pub known: bool,
     /// How many to show
@@ -93,11 +93,14 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let failures = context.ui.failures_json(&outcome.failures);
-        context.ui.json(&SearchDocument {
-            total: outcome.total,
-            agents: outcome.hits.iter().map(Into::into).collect(),
-            failures,
-        })?;
+        context.ui.json(
+            DocumentName::Search,
+            &SearchDocument {
+                total: outcome.total,
+                agents: outcome.hits.iter().map(Into::into).collect(),
+                failures,
+            },
+        )?;
     } else if outcome.hits.is_empty() {
         show_nothing(&outcome, &filters, again, context);
     } else {
@@ -121,7 +124,7 @@ fn show_failures(failures: &[Failure], context: &mut Context) -> Result<()> {
         }
     }
     let count = numbered(failures.len(), "registry", "registries");
-    Err(Failure::failed(format!("{count} could not be asked")))
+    Err(Failure::failed(format!("{count} could not be fetched")))
 }
 
 /// Says that nothing was found, and where else to look: `again`.
@@ -169,18 +172,18 @@ fn show(outcome: &SearchOutcome, word: &str, context: &mut Context) -> Result<()
             outcome.total
         ));
     } else if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
-        ui.note(format!("{DIM}only names that look alike{DIM:#}"));
+        ui.note(format!("{DIM}only similar names{DIM:#}"));
     }
     if let Some(hit) = outcome.hits.iter().find(|hit| hit.source.is_some()) {
         let install = ui.command(&Command::new(["install".to_owned(), hit.spec()]));
         ui.note(format!(
-            "{DIM}What is in none of your registries is installed by its address: `{install}`{DIM:#}"
+            "{DIM}An agent that is in none of your registries is installed by its address: `{install}`{DIM:#}"
         ));
     }
     let is_shared = |hit: &&Hit| hit.is_shared && hit.source.is_none();
     if let Some(hit) = outcome.hits.iter().find(is_shared) {
         ui.note(format!(
-            "{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"
+            "{DIM}If a registry has a name twice, name the file:{DIM:#}"
         ));
         let install = ui.command(&Command::new(["install".to_owned(), hit.spec()]));
         ui.note(format!("{DIM}  {install}{DIM:#}"));

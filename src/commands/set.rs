@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::ops::set::{SetOptions, set, unset};
 use crate::ops::typed::Typed;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
-use crate::ui::{Ui, one_line};
+use crate::ui::{DocumentName, Ui, one_line};
 
-/// Override values of an agent's frontmatter; they stay through every update
+/// Override values in an agent's frontmatter; every update keeps them
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Values:  model, effort, color, description, permissionMode, modernise
@@ -19,9 +19,9 @@ Lists:   tools, disallowedTools: `+=` adds a name, `-=` removes one
 
 Examples:
   agentpkg set planner model=haiku         another model
-  agentpkg set planner tools-=Bash         one tool less
+  agentpkg set planner tools-=Bash         without one tool
   agentpkg set planner description=\"Plans releases\"
-  agentpkg set planner model=haiku --force also over your own edit of it")]
+  agentpkg set planner model=haiku --force even if you edited it")]
 pub struct SetArgs {
     /// The agent, as `agentpkg list` shows it
     #[arg(value_name = "NAME", add = super::complete::installed())]
@@ -29,7 +29,7 @@ pub struct SetArgs {
     /// What to override: KEY=VALUE, KEY+=NAME or KEY-=NAME
     #[arg(required = true, value_name = "KEY=VALUE", add = super::complete::assignments())]
     pub assignments: Vec<String>,
-    /// Also write over what you edited by hand under these keys
+    /// Also overwrite your own edits of these keys
     #[arg(long)]
     pub force: bool,
     /// Permissions to allow without asking, such as permissionMode
@@ -40,7 +40,7 @@ pub struct SetArgs {
     pub dry_run: bool,
 }
 
-/// Remove overrides of an agent, so that upstream's values return
+/// Remove overrides of an agent, so that upstream's values apply again
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -77,7 +77,13 @@ pub fn run(args: SetArgs, context: &mut Context) -> Result<()> {
         &args.assignments,
         &mut context.ui,
     )?;
-    show(&done, "Set", &options, &args.assignments, context)
+    show(
+        &done,
+        DocumentName::Set,
+        &options,
+        &args.assignments,
+        context,
+    )
 }
 
 /// Runs `unset`.
@@ -91,7 +97,7 @@ pub fn run_unset(args: UnsetArgs, context: &mut Context) -> Result<()> {
         is_dry_run: args.dry_run,
     };
     let done = unset(&context.session, &options, &args.keys, &mut context.ui)?;
-    show(&done, "Unset", &options, &args.keys, context)
+    show(&done, DocumentName::Unset, &options, &args.keys, context)
 }
 
 /// The command as it was typed.
@@ -121,10 +127,10 @@ fn show_asked(agent: &ChangedAgent, allowed: &[String], ui: &mut Ui) {
     ));
 }
 
-/// Shows what was done, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
+/// Shows what the command of this `name` did, and how it ends. `words`: the assignments or keys.
 fn show(
     done: &Outcome,
-    verb: &str,
+    name: DocumentName,
     options: &SetOptions,
     words: &[String],
     context: &mut Context,
@@ -132,17 +138,18 @@ fn show(
     let ui = &mut context.ui;
     if ui.is_json() {
         let document = ChangeDocument::of(done, options.is_dry_run, ui);
-        ui.json(&document)?;
+        ui.json(name, &document)?;
     } else {
         let is_named = |agent: &&ChangedAgent| agent.is_named && agent.status != Status::Skipped;
-        let verb = if options.is_dry_run {
-            format!("Would {}", verb.to_lowercase())
-        } else {
-            verb.to_owned()
+        let verb = match (name, options.is_dry_run) {
+            (DocumentName::Unset, false) => "Unset",
+            (DocumentName::Unset, true) => "Would unset",
+            (_, false) => "Set",
+            (_, true) => "Would set",
         };
         for agent in done.agents.iter().filter(is_named) {
             let words: Vec<String> = words.iter().map(|word| one_line(word, 60)).collect();
-            ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
+            ui.status(verb, format!("{}  {}", agent.name, words.join("  ")));
             for note in &agent.notes {
                 ui.warn(note.as_str());
             }

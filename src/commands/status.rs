@@ -11,7 +11,7 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::past::Changed;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::view::{ChangedView, GoneView};
-use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
+use crate::ui::{Cell, Column, DIM, DocumentName, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
 #[derive(Debug, Args)]
@@ -29,7 +29,9 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
     let status = status(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        context.ui.json(&StatusDocument::from(&status))?;
+        context
+            .ui
+            .json(DocumentName::Status, &StatusDocument::from(&status))?;
     } else {
         show(&status, context)?;
     }
@@ -46,8 +48,8 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
             .for_each(|agent| agent.is_conflicted = false);
         if others.needs_work() {
             let install = Command::new(["install"]);
-            failure = failure
-                .hint(Advice::run(install).and(" brings everything to what agentpkg.toml says"));
+            failure =
+                failure.hint(Advice::run(install).and(" makes everything match agentpkg.toml"));
         }
         return Err(failure);
     }
@@ -81,7 +83,7 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
     if !status.foreign.is_empty() {
         let adopt = ui.command(&Command::new(["adopt"]));
         ui.note(format!(
-            "{DIM}`{adopt}` finds out where unmanaged agents are from.{DIM:#}"
+            "{DIM}`{adopt}` finds out where unmanaged agents came from.{DIM:#}"
         ));
     }
     let is_missing = |agent: &AgentStatus| agent.file == FileState::Missing || !agent.has_base;

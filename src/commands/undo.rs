@@ -12,9 +12,9 @@ use crate::domain::shell::Command;
 use crate::error::{Failure, Result};
 use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
 use crate::store::transaction::Operation;
-use crate::ui::{CYAN, Column, DIM, Table, sanitize};
+use crate::ui::{CYAN, Column, DIM, DocumentName, Table, sanitize};
 
-/// Undo an operation, or some of its agents: files return to what they were, edits included
+/// Undo an operation, or only some of its agents; your edits are restored too
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -55,7 +55,7 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
     let outcome = undo(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let document = document(&outcome, dry_run, context);
-        return context.ui.json(&document);
+        return context.ui.json(DocumentName::Undo, &document);
     }
     let ui = &mut context.ui;
     match outcome {
@@ -133,7 +133,9 @@ fn show_list(context: &mut Context) -> Result<()> {
             .iter()
             .map(|operation| OperationView::of(operation, context))
             .collect();
-        return context.ui.json(&UndoListDocument { operations });
+        return context
+            .ui
+            .json(DocumentName::UndoList, &UndoListDocument { operations });
     }
     if operations.is_empty() {
         context

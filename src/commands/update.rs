@@ -13,6 +13,7 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::typed::Typed;
 use crate::ops::update::{ChangedAgent, Conflicts, Outcome, Status, UpdateOptions, Wish, update};
+use crate::ui::DocumentName;
 
 /// Update agents, and merge upstream's changes with your own
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ Examples:
   agentpkg update                        all agents
   agentpkg update code-reviewer          one of them
   agentpkg update code-reviewer --to ^2  a version, from now on
-  agentpkg update planner --from SPEC    continue as another agent
+  agentpkg update planner --from SPEC    take updates from another agent
   agentpkg update --conflicts=markers    decide conflicts later, in files
   agentpkg update --check                exit 5 if there is something newer
   agentpkg update --summary summary.md   write what was done to a file")]
@@ -29,19 +30,19 @@ pub struct UpdateArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
-    /// The version to have from now on: for example ^2, a branch, or latest
+    /// Follow this version from now on: for example ^2, a branch, or latest
     #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
-    /// Continue as another agent, or as the same one from elsewhere, and keep your edits
+    /// Take updates from another agent or source from now on, and keep your edits
     #[arg(long, value_name = "SPEC", requires = "names", conflicts_with = "to", add = super::complete::specs())]
     pub from: Option<String>,
     /// What to do with conflicts
     #[arg(long, value_name = "HOW", value_enum)]
     pub conflicts: Option<ConflictsArg>,
-    /// Decide every conflict for your version
+    /// Keep your version in every conflict
     #[arg(long, conflicts_with_all = ["theirs", "conflicts"])]
     pub ours: bool,
-    /// Decide every conflict for upstream's version
+    /// Take upstream's version in every conflict
     #[arg(long, conflicts_with = "conflicts")]
     pub theirs: bool,
     /// Allow new permissions: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
@@ -66,7 +67,7 @@ pub struct UpdateArgs {
 pub enum ConflictsArg {
     /// Write nothing at all
     Fail,
-    /// Update the other agents; skip those that request new permissions, too
+    /// Update the other agents; also skip those that request new permissions
     Skip,
     /// Defer the update: write it to a file with conflict markers, for `agentpkg resolve`
     Markers,
@@ -132,7 +133,7 @@ fn end(
     let (typed, is_dry_run) = (&options.typed, options.is_dry_run);
     if context.ui.is_json() {
         let document = ChangeDocument::of(outcome, is_dry_run, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Update, &document)?;
     } else {
         show_update(outcome, is_dry_run, context);
     }

@@ -67,7 +67,7 @@ pub enum GitError {
         detail: String,
     },
     /// The ssh host key is not known, and nobody can be asked about it.
-    #[error("the ssh key of `{}` is unknown here, so `{url}` was not asked", .url.host())]
+    #[error("the ssh key of `{}` is unknown here, so `{url}` was not contacted", .url.host())]
     UnknownHostKey {
         /// The address.
         url: GitUrl,
@@ -75,7 +75,7 @@ pub enum GitError {
         detail: String,
     },
     /// The ssh host key has changed.
-    #[error("the ssh key of `{}` is not the one that is known, so `{url}` was not asked", .url.host())]
+    #[error("the ssh key of `{}` is not the one that is known, so `{url}` was not contacted", .url.host())]
     HostKey {
         /// The address.
         url: GitUrl,
@@ -123,13 +123,13 @@ pub enum GitError {
         name: String,
     },
     /// The server gives whole histories only.
-    #[error("`{url}` cannot leave history out")]
+    #[error("`{url}` does not serve clones without history")]
     NotCut {
         /// The address.
         url: GitUrl,
     },
     /// The server gives only what its references lead to, and no single object.
-    #[error("`{url}` does not give single files")]
+    #[error("`{url}` does not serve single files")]
     NotSingle {
         /// The address.
         url: GitUrl,

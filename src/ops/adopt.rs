@@ -19,7 +19,7 @@ pub struct AdoptOptions {
     pub typed: Typed,
     /// The names of the files, without `.md`.
     pub names: Vec<String>,
-    /// Every file that agentpkg did not write.
+    /// Adopt every file that agentpkg did not write.
     pub is_all: bool,
     /// The source, agent or version that they are from.
     pub from: Option<String>,
@@ -76,7 +76,7 @@ fn picked(
             .hint(Advice::say("or for all of them: ").and_run(every)));
     }
     let choices: Vec<Choice> = all.iter().map(Choice::plain).collect();
-    let picked = frontend.choose_many("Which files are to be adopted?", &choices)?;
+    let picked = frontend.choose_many("Which files should be adopted?", &choices)?;
     let picked = picked.into_iter().filter_map(|index| all.get(index));
     Ok(picked.cloned().collect())
 }

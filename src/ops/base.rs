@@ -425,7 +425,7 @@ fn differs(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Failure {
         );
     }
     Failure::failed(format!(
-        "`{name}` is not what the lockfile says: its source delivers other bytes"
+        "`{name}` does not match the lockfile: its source now has different content"
     ))
     .detail(format!(
         "locked {}, found {}",

@@ -51,7 +51,7 @@ pub fn doctor(session: &Session, asks: bool, frontend: &mut dyn Frontend) -> Res
     let cache = ("cache", session.environment.cache_folder());
     let folders = [
         Some(cache).filter(|_| obstacle.is_none()),
-        Some(("client folder", session.environment.client_folder())),
+        Some(("Claude Code folder", session.environment.client_folder())),
     ];
     findings.extend(obstacle);
     findings.extend(
@@ -72,7 +72,7 @@ pub fn doctor(session: &Session, asks: bool, frontend: &mut dyn Frontend) -> Res
         Entry::Absent => finding(
             "agents folder",
             Health::Good,
-            format!("{shown} (made at the first install)"),
+            format!("{shown} (created by the first install)"),
         ),
         Entry::Link => finding(
             "agents folder",

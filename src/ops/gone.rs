@@ -159,7 +159,7 @@ fn in_words(why: Why) -> &'static str {
         Why::Name => "the same name",
         Why::Description => "the same description",
         Why::FileName => "the same file name",
-        Why::FileEnd => "a file name that ends so",
+        Why::FileEnd => "a similar file name",
         Why::Path => "what the file is now",
     }
 }

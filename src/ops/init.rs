@@ -28,7 +28,7 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
         let lockfile = &attempt.scene.lockfile;
         refuse_without_manifest(&session.project, lockfile, lockfile.agents.len())?;
         if attempt.scene.manifest.digest().is_some() {
-            return Err(Failure::failed(format!("`{shown}` is already there"))
+            return Err(Failure::failed(format!("`{shown}` already exists"))
                 .hint(Advice::run(install.clone()).and(" adds agents to it")));
         }
         let text = [first.as_str(), TEMPLATE].concat();

@@ -215,7 +215,7 @@ pub(super) fn join_unmerged(
     if !names.is_empty() {
         let names = names.join(", ");
         frontend.report(Event::warning(format!(
-            "both sides of what git could not merge were merged: {names}"
+            "agentpkg merged what git could not: {names}"
         )));
     }
     if !changes.is_empty() && !is_dry_run {

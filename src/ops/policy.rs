@@ -35,7 +35,7 @@ pub(super) fn permit(
         return Ok(());
     };
     let failure = manifest.forbidden(
-        format!("`{name}` is against the policy of this project"),
+        format!("`{name}` violates the policy of this project"),
         &violation,
     );
     Err(match violation.doubt {
@@ -60,7 +60,7 @@ pub(super) fn permit(
 pub(super) fn permit_total(manifest: &Manifest, name: &AgentName, total: usize) -> Result<()> {
     match manifest.policy().total(total) {
         Some(violation) => Err(manifest.forbidden(
-            format!("`{name}` is against the policy of this project"),
+            format!("`{name}` violates the policy of this project"),
             &violation,
         )),
         None => Ok(()),

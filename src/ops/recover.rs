@@ -84,7 +84,7 @@ pub fn recover(
 /// Shows the steps, and asks what to do; `None`: leave it.
 fn ask(view: &InterruptionView, frontend: &mut dyn Frontend) -> Result<Option<Trust>> {
     if !frontend.is_interactive() {
-        let what = "a journal is here that was not written by agentpkg on this machine";
+        let what = "there is a journal here that agentpkg did not write on this machine";
         let failure = Failure::new(Kind::Consent, what);
         let failure = view
             .files
@@ -112,7 +112,7 @@ fn ask(view: &InterruptionView, frontend: &mut dyn Frontend) -> Result<Option<Tr
     let mut choices = vec![
         Choice {
             label: "leave it".to_owned(),
-            detail: "nothing is changed; commands that write refuse".to_owned(),
+            detail: "nothing is changed; commands that write remain blocked".to_owned(),
         },
         Choice {
             label: "discard it".to_owned(),
@@ -145,7 +145,7 @@ impl InterruptionView {
         if self.is_forward {
             "completes these steps"
         } else {
-            "takes these steps back"
+            "reverts these steps"
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn add(
         if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
             let remove = Command::new(["registry", "remove", name.as_str()]);
             return Err(
-                Failure::failed(format!("registry `{name}` is already there: {known}")).hint(
+                Failure::failed(format!("registry `{name}` already exists: {known}")).hint(
                     Advice::say("choose another name with `--name`, or first run ").and_run(remove),
                 ),
             );
@@ -75,7 +75,7 @@ pub fn add(
             .source(Some(name.as_str()), &source_text(&source))
         {
             return Err(manifest.forbidden(
-                format!("registry `{name}` is against the policy of this project"),
+                format!("registry `{name}` violates the policy of this project"),
                 &violation,
             ));
         }

@@ -284,7 +284,7 @@ pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Eve
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
         Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(&url), bytes),
         Told::Stale(url, failure) => Event::warning(format!(
-            "could not look at {} ({failure}); using the copy in the cache",
+            "could not check {} ({failure}); using the copy in the cache",
             crate::domain::spec::short_url(&url)
         )),
         Told::Mended(url, reason) => Event::warning(format!(

@@ -127,7 +127,9 @@ pub fn search(
         let meant: Vec<_> = registries.iter().filter(|one| is_meant(one)).collect();
         let failed = fetch(session, &meant, Freshness::Now, frontend)?;
         let told = |(name, failure): (RegistryName, Failure)| {
-            failure.detail(format!("registry `{name}` was searched as it is here"))
+            failure.detail(format!(
+                "registry `{name}` was searched as it is in the cache"
+            ))
         };
         outcome.failures = failed.into_iter().map(told).collect();
     }
@@ -202,15 +204,15 @@ fn public(
     let count = numbered(new.len(), "public registry", "public registries");
     if session.options.is_offline {
         frontend.report(Event::warning(format!(
-            "{count} cannot be looked into offline"
+            "{count} cannot be searched offline"
         )));
     } else if is_yes || frontend.is_interactive() {
-        if !is_yes && !frontend.confirm(&format!("Fetch {count} to look into?"), true)? {
+        if !is_yes && !frontend.confirm(&format!("Fetch and search {count}?"), true)? {
             return Err(interrupted());
         }
         let failed = fetch(session, &new, Freshness::Recent, frontend)?;
         for (name, failure) in &failed {
-            let text = format!("could not look into `{name}`: {failure}");
+            let text = format!("could not search `{name}`: {failure}");
             frontend.report(Event::warning(text));
         }
         let is_failed = |name: &RegistryName| failed.iter().any(|(known, _)| known == name);
@@ -223,7 +225,7 @@ fn public(
         return Err(
             Failure::new(Kind::Consent, format!("{count} would have to be fetched"))
                 .detail(few(&names, ", "))
-                .hint("add `--yes` if that is meant"),
+                .hint("add `--yes` to fetch"),
         );
     }
     let is_there = |(_, source): &(RegistryName, Source)| index_of(session, source).is_some();
@@ -303,7 +305,7 @@ fn offered(
     }
     let is_remote = matches!(source, Source::Git(url) if url.local_path().is_none());
     let unread = |frontend: &mut dyn Frontend| {
-        let never = format!("registry `{registry}` was never looked into; ");
+        let never = format!("registry `{registry}` has never been fetched; ");
         let refresh = Command::new(["registry", "refresh"]);
         frontend.report(Event::warning(Advice::say(never).and_run(refresh)));
     };

@@ -236,11 +236,11 @@ impl Session {
         if let Some(recovered) = guard.recovered() {
             let (how, left) = match recovered {
                 Recovered::Undone(left) => (
-                    "took back what an interrupted command had begun".to_owned(),
+                    "reverted an interrupted command".to_owned(),
                     left.as_slice(),
                 ),
                 Recovered::Completed(left) => (
-                    "completed what an interrupted command had begun".to_owned(),
+                    "completed an interrupted command".to_owned(),
                     left.as_slice(),
                 ),
                 Recovered::Discarded(1) => (

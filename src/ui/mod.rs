@@ -30,6 +30,7 @@ use sanitize::escaped;
 pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
 pub use table::{Cell, Column, Table};
+pub use view::DocumentName;
 use view::{FailureView, HintView};
 
 use crate::domain::shell::Command;
@@ -49,7 +50,7 @@ pub const CYAN: Style = AnsiColor::Cyan.on_default();
 pub const DIM: Style = Style::new().dimmed();
 
 /// The `schema_version` of every document.
-pub const DOCUMENT_VERSION: u32 = 2;
+pub const DOCUMENT_VERSION: u32 = 1;
 
 /// The width of the column of status verbs.
 const VERB_WIDTH: usize = 12;
@@ -79,7 +80,7 @@ pub struct Ui {
     /// What is being fetched while git may ask: the spinner waits until something arrives.
     quiet_fetch: Option<String>,
     /// The document to print at the end.
-    document: Option<serde_json::Value>,
+    document: Option<(DocumentName, serde_json::Value)>,
     /// The interrupted command that a document must mention.
     interruption: Option<InterruptionView>,
     /// Whether changes were made: from then on, a failure to print is not a failure of the command.
@@ -288,20 +289,22 @@ impl Ui {
         self.printed(printed)
     }
 
-    /// Stores the command's document; it is printed at the end, when the exit code is known. The version is added then.
-    pub fn json(&mut self, document: &impl Serialize) -> Result<()> {
-        self.document = Some(value(document)?);
+    /// Stores the command's document; it is printed at the end, when the exit code is known. The name and the version are added then.
+    pub fn json(&mut self, name: DocumentName, document: &impl Serialize) -> Result<()> {
+        self.document = Some((name, value(document)?));
         Ok(())
     }
 
     /// Prints the one document of the command, with the fields that every document can have.
     fn print_document(&mut self, failure: Option<&Failure>) -> Result<()> {
-        let document = self.document.take();
-        if document.is_none() && failure.is_none() {
-            return Ok(());
-        }
+        let (document, fields) = match self.document.take() {
+            Some((name, fields)) => (name, Some(fields)),
+            None if failure.is_some() => (DocumentName::Failed, None),
+            None => return Ok(()),
+        };
         let printed = value(&view::Printed {
             document,
+            fields,
             schema_version: DOCUMENT_VERSION,
             error: failure.map(|failure| self.failure_json(failure)),
             interrupted: self.interruption.as_ref().map(Into::into),
@@ -458,7 +461,7 @@ impl Reporter for Ui {
                 let recover = Command::new(["recover"]);
                 self.warn(if view.is_sealed {
                     Advice::say(what)
-                        .and("; the next command that writes ends it, or ")
+                        .and("; the next command that writes completes or reverts it, or ")
                         .and_run(recover)
                 } else {
                     Advice::say(what)
@@ -739,7 +742,8 @@ fn stop(is_json: bool) {
         let _ = writeln!(anstream::stderr(), "{}", text.trim_end());
         if is_json {
             let document = view::Printed {
-                document: None,
+                document: DocumentName::Failed,
+                fields: None,
                 schema_version: DOCUMENT_VERSION,
                 error: Some(FailureView {
                     message: failure.to_string(),

@@ -46,7 +46,7 @@ pub(super) fn steps(view: &InterruptionView) -> String {
     let done = if view.is_forward {
         "to be completed"
     } else {
-        "to be taken back"
+        "to be reverted"
     };
     if !view.files.is_empty() {
         let _ = writeln!(text, "  {DIM}{done}:{DIM:#}");

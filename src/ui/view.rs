@@ -190,12 +190,49 @@ impl From<&InterruptionView> for InterruptedView {
     }
 }
 
-/// A document as it is printed: the command's own fields, and those that every document can have.
+/// The name of a document, which is also the name of its definition in `docs/schema/output.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is the command that prints it")]
+pub enum DocumentName {
+    Adopt,
+    Check,
+    Diff,
+    Doctor,
+    Info,
+    Init,
+    Install,
+    List,
+    ListAll,
+    ListAvailable,
+    ListCost,
+    MergeFile,
+    Next,
+    Outdated,
+    Recover,
+    Registry,
+    RegistryAdd,
+    RegistryRemove,
+    Remove,
+    Resolve,
+    Search,
+    Set,
+    Status,
+    Undo,
+    UndoList,
+    Unset,
+    Update,
+    /// A command that ended before it had anything to show.
+    Failed,
+}
+
+/// A document as it is printed: its name, the command's own fields, and those that every document can have.
 #[derive(Debug, Serialize)]
 pub(super) struct Printed<'a> {
+    pub(super) document: DocumentName,
     /// The command's own fields; `None`: it ended before there was anything to show.
     #[serde(flatten)]
-    pub(super) document: Option<serde_json::Value>,
+    pub(super) fields: Option<serde_json::Value>,
     pub(super) schema_version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<FailureView>,

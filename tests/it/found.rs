@@ -240,7 +240,7 @@ fn a_resolution_that_has_begun_stops_its_own_agent_only() {
         put(&sandbox, "studio", name, "# T\n\ntheirs\nthree");
     }
     let said = run(&sandbox, "update --dry-run", 0);
-    assert!(said.contains("a resolution of it has begun"), "{said}");
+    assert!(said.contains("you have started to resolve it"), "{said}");
     let said = run(&sandbox, "update", 3);
     assert!(said.contains("nothing was written"), "{said}");
     let said = run(&sandbox, "update --yes", 3);

@@ -539,7 +539,7 @@ fn documents_have_commands_as_data() {
     let _ = run(&["install", "debugger", "--mcp", "skip"]).code(0);
     fs::remove_file(sandbox.path().join("home/.claude/agents/debugger.md")).unwrap();
     let document = run(&["check"]).code(4).json();
-    assert_eq!(document["schema_version"], 2);
+    assert_eq!(document["schema_version"], 1);
     let findings = document["findings"].as_array().unwrap();
     let of = |kind: &str| findings.iter().find(|found| found["kind"] == kind).unwrap();
     let command = "agentpkg -C 'sub folder' --user install";

@@ -29,7 +29,7 @@ fn the_first_install_needs_no_network_no_git_and_no_home() {
 
       may use   Read, Grep, Glob, Write
       can       change files
-      needs     nothing that is missing
+      needs     nothing else
 
     Try it in Claude Code: "use the backend-architect agent to ...".
     "#);

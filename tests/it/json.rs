@@ -1,20 +1,10 @@
 //! Every `--json` document has the form of `docs/schema/output.json`, and manifests that of `docs/schema/manifest.json`.
 
-use std::fs;
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::support::help::commands;
 use crate::support::sandbox::Sandbox;
-use crate::support::schema::violations;
-
-fn schema(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("docs/schema")
-        .join(name);
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
+use crate::support::schema::{OUTPUT, schema, violations};
 
 /// Every command once, with what was typed and its document, in a project where there is something to say.
 #[expect(clippy::too_many_lines, reason = "a list of cases")]
@@ -34,8 +24,10 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     let mut take = |name: &'static str, arguments: &[&str]| {
         let output = sandbox.run(&[arguments, &["--json"]].concat());
         // An existing manifest is the one failure with a document; `merge-file` counts conflicts.
-        let is_expected =
-            output.code != 1 && output.code != 2 || arguments == ["init"] || name == "merge-file";
+        let is_expected = output.code != 1 && output.code != 2
+            || arguments == ["init"]
+            || name == "merge-file"
+            || name == "failed";
         assert!(is_expected, "{name}: {}", output.all());
         let typed = arguments
             .iter()
@@ -52,6 +44,7 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     };
     take("init", &["-C", "../elsewhere", "init"]);
     take("next", &[]);
+    take("failed", &["install", "nobody"]);
     take("init", &["init"]);
     take(
         "registry-add",
@@ -150,18 +143,24 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     all
 }
 
+/// The names of the documents that the schema lists.
+fn described() -> Vec<String> {
+    let definitions = OUTPUT["anyOf"].as_array().unwrap().iter();
+    let names = definitions.map(|definition| definition["$ref"].as_str().unwrap());
+    names
+        .map(|name| name.trim_start_matches("#/$defs/").to_owned())
+        .collect()
+}
+
 #[test]
-fn every_document_is_as_described() {
-    let schema = schema("output.json");
+fn every_document_names_its_own_definition() {
     let mut seen = Vec::new();
     let mut typed = Vec::new();
     for (name, command, document) in documents() {
-        let own = schema["$defs"]
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} is not described"));
-        let found = violations(&schema, own, &document, name);
-        assert!(found.is_empty(), "{name}: {found:#?}\n{document:#}");
-        seen.push(name);
+        assert_eq!(document["document"], name, "{command}");
+        let found = violations(&OUTPUT, &OUTPUT, &document, name);
+        assert!(found.is_empty(), "{name}: {found:#?}");
+        seen.push(name.to_owned());
         typed.push(command);
     }
     // Commands that print a script or write files have no document.
@@ -174,14 +173,36 @@ fn every_document_is_as_described() {
         missing.is_empty(),
         "nobody looked at the documents of {missing:?}"
     );
-    let described = schema["properties"].as_object().unwrap().keys();
-    let missing: Vec<&String> = described
-        .filter(|name| !seen.contains(&name.as_str()))
+    let missing: Vec<String> = described()
+        .into_iter()
+        .filter(|name| !seen.contains(name))
         .collect();
     assert!(
         missing.is_empty(),
         "described, but never looked at: {missing:?}"
     );
+}
+
+/// If one definition accepted the documents of another command, it would describe neither.
+#[test]
+fn every_definition_is_of_one_document() {
+    for name in described() {
+        let own = &OUTPUT["$defs"][&name];
+        assert_eq!(
+            own["properties"]["document"]["enum"],
+            serde_json::json!([name])
+        );
+        for field in ["error", "interrupted", "partial", "asks"] {
+            let form = match own["$ref"].as_str() {
+                Some(shared) => OUTPUT.pointer(shared.trim_start_matches('#')).unwrap(),
+                None => own,
+            };
+            assert!(
+                form["properties"].get(field).is_some(),
+                "{name} may have {field}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -241,9 +262,8 @@ fn undescribed(schema: &Value, path: &str, found: &mut Vec<String>) {
 
 #[test]
 fn every_field_of_every_document_is_described() {
-    let schema = schema("output.json");
     let mut found = Vec::new();
-    for (name, definition) in schema["$defs"].as_object().unwrap() {
+    for (name, definition) in OUTPUT["$defs"].as_object().unwrap() {
         undescribed(definition, name, &mut found);
     }
     assert_eq!(found, [""; 0], "docs/schema/output.json says what each is");

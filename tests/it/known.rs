@@ -49,14 +49,14 @@ fn public_registries_are_searched_when_that_is_asked_for() {
     }
     let offline = run(&sandbox, &["search", "rails", "--known", "--offline"]).code(0);
     assert!(
-        offline.stderr.contains("cannot be looked into offline"),
+        offline.stderr.contains("cannot be searched offline"),
         "{}",
         offline.all()
     );
     let found = run(&sandbox, &["search", "rails", "--known", "--yes"]).code(0);
     assert!(found.stdout.contains("rails-guide"), "{}", found.all());
     assert_eq!(
-        found.stderr.matches("could not look into `away`").count(),
+        found.stderr.matches("could not search `away`").count(),
         1,
         "{}",
         found.all()

@@ -136,7 +136,7 @@ fn a_version_that_changes_only_the_manifest_is_said() {
     insta::assert_snapshot!(output.stderr, @r#"
      Unchanged planner 1.2.0, newest of ^1.0.0
        Changed agentpkg.toml
-    needs     nothing that is missing
+    needs     nothing else
     "#);
     assert!(
         sandbox

@@ -322,7 +322,7 @@ fn bindings_that_make_no_sense_are_refused() {
     assert!(
         output
             .stderr
-            .contains("no server `supabase-theirs` is asked for by analyst")
+            .contains("no server `supabase-theirs` is used by analyst")
             && output.stderr.contains("supabase-ours"),
         "{}",
         output.all()
@@ -904,7 +904,7 @@ fn what_the_client_does_not_read_is_said() {
 
       may use   every tool (it has no `tools` line)
       can       run any command, change files, reach the network
-      needs     nothing that is missing
+      needs     nothing else
     warning: analyst loses `tools`: the `---` in line 3 ends its frontmatter
 
     Try it in Claude Code: "use the analyst agent to ...".

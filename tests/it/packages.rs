@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::support::sandbox::{Output, Sandbox, finish};
 use crate::support::skip::say;
 
@@ -95,10 +97,12 @@ fn archive(sandbox: &Sandbox, target: &str) {
     let copied = [
         "packaging",
         "completions",
+        "docs",
         "install.sh",
         "install.ps1",
         "README.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "LICENSE-MIT",
         "LICENSE-APACHE",
     ];
@@ -200,24 +204,111 @@ fn the_npm_packages_install_into_an_empty_project_without_a_network() {
     }
 }
 
+/// The places in a PowerShell script that do not parse.
+fn mistakes_in_powershell(script: &str) -> Vec<String> {
+    let mut parser = tree_sitter::Parser::new();
+    parser
+        .set_language(&tree_sitter_powershell::LANGUAGE.into())
+        .unwrap();
+    let tree = parser.parse(script, None).unwrap();
+    let mut found = Vec::new();
+    let mut open = vec![tree.root_node()];
+    while let Some(node) = open.pop() {
+        if node.is_error() || node.is_missing() {
+            let (line, kind) = (node.start_position().row + 1, node.kind());
+            found.push(format!("line {line}: {kind}"));
+        }
+        open.extend(node.children(&mut node.walk()));
+    }
+    found
+}
+
 #[test]
 fn the_installer_for_windows_is_valid_powershell() {
-    let program = if cfg!(windows) { "pwsh.exe" } else { "pwsh" };
-    if !is_installed(program) {
-        say("pwsh is not installed, so the syntax of install.ps1 was not checked");
+    let script = fs::read_to_string(root().join("install.ps1")).unwrap();
+    assert_eq!(mistakes_in_powershell(&script), [""; 0]);
+    for (right, wrong) in [
+        ("} finally {", "finally {"),
+        ("'download it again'", "'download it again"),
+        ("[switch] $Force,", "[switch $Force,"),
+    ] {
+        assert!(script.contains(right), "{right}");
+        let broken = script.replacen(right, wrong, 1);
+        let found = mistakes_in_powershell(&broken);
+        assert!(!found.is_empty(), "{wrong} is not noticed");
+    }
+}
+
+/// The SHA-256 of a file's content, as SHA256SUMS has it.
+fn digest(content: &[u8]) -> String {
+    let bytes = Sha256::digest(content);
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// The installer itself, where there is a PowerShell to run it: it needs nothing of Windows but the name of the program.
+#[test]
+fn the_installer_for_windows_installs_and_removes_only_its_own_program() {
+    let shell = if cfg!(windows) { "pwsh.exe" } else { "pwsh" };
+    if !is_installed(shell) {
+        say("pwsh is not installed, so install.ps1 was parsed, but not run");
         return;
     }
     let sandbox = Sandbox::new();
-    let script = root().join("install.ps1");
-    let check = format!(
-        "$e = $null; [void][System.Management.Automation.Language.Parser]::ParseFile('{}', [ref]$null, [ref]$e); $e; exit $e.Count",
-        script.display()
+    let program = fs::read(env!("CARGO_BIN_EXE_agentpkg")).unwrap();
+    let digest = digest(&program);
+    sandbox.write("release/agentpkg.exe", program);
+    sandbox.write("release/SHA256SUMS", format!("{digest}  agentpkg.exe\n"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let path = sandbox.path().join("release/agentpkg.exe");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let script = sandbox.path().join("release/install.ps1");
+    fs::copy(root().join("install.ps1"), &script).unwrap();
+    let prefix = sandbox.path().join("prefix");
+    let install = |more: &[&str]| {
+        let arguments = [
+            "-NoProfile",
+            "-NonInteractive",
+            "-File",
+            script.to_str().unwrap(),
+            "-Prefix",
+            prefix.to_str().unwrap(),
+        ];
+        run(&sandbox, "project", shell, &[&arguments, more].concat())
+    };
+    let output = install(&[]).code(0);
+    assert!(output.stdout.contains(VERSION), "{}", output.all());
+    assert!(prefix.join("bin/agentpkg.exe").exists(), "{}", output.all());
+    let _ = install(&["-Uninstall"]).code(0);
+    assert!(!prefix.exists());
+    sandbox.write("prefix/bin/agentpkg.exe", "somebody else's");
+    let output = install(&[]).code(1);
+    assert!(
+        output.stderr.contains("did not install it"),
+        "{}",
+        output.all()
     );
-    let mut command = Command::new(program);
-    command
-        .args(["-NoProfile", "-NonInteractive", "-Command", &check])
-        .current_dir(sandbox.path());
-    let _ = finish(&mut command).code(0);
+    sandbox.write(
+        "release/SHA256SUMS",
+        format!("{digest:0>65}  agentpkg.exe\n"),
+    );
+    let output = install(&["-Force"]).code(1);
+    assert!(output.stderr.contains("SHA256SUMS"), "{}", output.all());
+}
+
+#[test]
+fn pages_have_a_placeholder_for_the_repository_until_cargo_toml_names_it() {
+    let is_known = !env!("CARGO_PKG_REPOSITORY").is_empty();
+    for page in ["docs/ci.md", "docs/manifest.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let explained = text.contains("`OWNER/agentpkg`") && text.contains("stands for");
+        assert_eq!(explained, !is_known, "{page}");
+        assert!(!is_known || !text.contains("OWNER"), "{page}");
+    }
 }
 
 #[test]

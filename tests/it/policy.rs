@@ -74,7 +74,7 @@ fn a_refusal_shows_the_rule_where_it_stands() {
         &PLAIN.replace("Read", "Read, Bash"),
     );
     insta::assert_snapshot!(sandbox.run(&["install", "../upstream#planner"]).code(4).stderr, @r#"
-    error: `planner` is against the policy of this project
+    error: `planner` violates the policy of this project
      --> agentpkg.toml:3:14
       |
     3 | deny-tools = ["WebFetch", "Bash"]
@@ -112,7 +112,7 @@ fn updates_locks_and_registries_obey_it_too() {
     );
     let output = sandbox.run(&["update", "--allow", "all"]).code(4);
     assert!(
-        output.stderr.contains("`planner` is against the policy")
+        output.stderr.contains("`planner` violates the policy")
             && output.stderr.contains("Updated other"),
         "{}",
         output.all()
@@ -149,7 +149,7 @@ fn updates_locks_and_registries_obey_it_too() {
     assert!(
         output
             .stderr
-            .contains("registry `more` is against the policy"),
+            .contains("registry `more` violates the policy"),
         "{}",
         output.all()
     );
@@ -187,7 +187,7 @@ fn what_cannot_be_judged_is_not_let_through() {
     let sandbox = scene("deny-tools = [\"Bash\"]", broken);
     let before = sandbox.files();
     insta::assert_snapshot!(sandbox.run(&["install", "../upstream#agents/planner.md", "--verbatim"]).code(4).stderr, @r#"
-    error: `planner` is against the policy of this project
+    error: `planner` violates the policy of this project
      --> agentpkg.toml:2:14
       |
     2 | deny-tools = ["Bash"]

@@ -165,7 +165,7 @@ fn the_session_of_an_update_is_true() {
             .run(&["update"])
             .code(3)
             .stderr
-            .contains("3 resolutions that were begun would be overwritten")
+            .contains("3 unfinished resolutions would be overwritten")
     );
     let _ = sandbox.run(&["resolve", "--abort"]).code(0);
     let before = sandbox.files();

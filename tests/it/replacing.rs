@@ -555,7 +555,7 @@ fn a_manifest_that_is_gone_removes_nothing() {
     insta::assert_snapshot!(sandbox.run(&["install"]).code(1).stderr, @r#"
     error: agentpkg.toml is missing, while agentpkg.lock lists 2 agents
 
-    hint: bring agentpkg.toml back; `agentpkg remove NAME` takes an agent away
+    hint: bring agentpkg.toml back; `agentpkg remove NAME` removes an agent
     "#);
     for arguments in [
         &["update"][..],

@@ -57,7 +57,7 @@ fn names_come_before_descriptions() {
     cold-warehouse	stock				Keeps things cold
     warehouse-auditor	stock			needs playwright	Counts what is there, twice
     --- stderr
-    only names that look alike
+    only similar names
     Not in your registries; `agentpkg search wearhouse --known` looks in 17 public ones (fetches them).
     "#);
     insta::assert_snapshot!(sandbox.run(&["search", "qqqqq"]).code(0).all(), @r#"
@@ -394,7 +394,7 @@ fn the_program_alone_says_what_to_do_next() {
     --- stdout
     1 agent, 1 unmanaged
 
-      agentpkg update  1 agent has a newer version, as of the last look
+      agentpkg update  1 agent has a newer version, as of the last fetch
       agentpkg check   1 server is missing
       agentpkg adopt   find where 1 unmanaged file is from
       agentpkg status  every agent, and what you changed

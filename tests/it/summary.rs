@@ -104,7 +104,7 @@ fn the_summary_of_an_update_has_versions_changes_permissions_merges_and_what_is_
 
     hint: if that is meant: `agentpkg update asking --allow Bash`
 
-    error: one agent or registry could not be updated; the rest is
+    error: one agent or registry could not be updated; the rest was
       not updated, because of conflicts: torn
 
     hint: run `agentpkg update torn` in a terminal, which asks

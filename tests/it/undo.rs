@@ -137,7 +137,7 @@ fn what_changed_since_stays_unless_forced_and_is_never_lost() {
       .claude/agents/debugger.md
 
     hint: `agentpkg undo` undoes the newest operation first, which is 2 (install test-writer)
-    hint: `agentpkg undo 1 --force` goes back all the same; what the files hold now stays in the history
+    hint: `agentpkg undo 1 --force` undoes it anyway; the current files stay in the history
     ");
     assert_eq!(sandbox.files(), before);
     let _ = sandbox.run(&["undo", "1", "--force"]).code(0);
@@ -252,7 +252,7 @@ fn json_says_what_was_undone_and_how_to_bring_it_back() {
     assert_eq!(
         undone,
         serde_json::json!({
-            "schema_version": 2, "dry_run": false, "undoing": 3, "agents": [],
+            "document": "undo", "schema_version": 1, "dry_run": false, "undoing": 3, "agents": [],
             "operation": {
                 "number": 2, "label": "remove debugger", "time": null, "undoes": null, "part": [],
                 "undone": true, "undone_agents": [],
@@ -261,7 +261,7 @@ fn json_says_what_was_undone_and_how_to_bring_it_back() {
             "files": [{ "path": AGENT, "action": "restore" }, { "path": "agentpkg.toml", "action": "restore" }],
         })
     );
-    let nothing = serde_json::json!({ "schema_version": 2, "dry_run": false, "operation": null, "agents": [], "undoing": null, "files": [] });
+    let nothing = serde_json::json!({ "document": "undo", "schema_version": 1, "dry_run": false, "operation": null, "agents": [], "undoing": null, "files": [] });
     assert_eq!(
         Sandbox::new().run(&["undo", "--json"]).code(0).json(),
         nothing
@@ -303,7 +303,7 @@ fn damage_is_named_and_nothing_is_written() {
     assert!(
         output
             .stderr
-            .contains("warning: 1 record of the history does not count"),
+            .contains("warning: 1 record in the history is ignored"),
         "{}",
         output.stderr
     );

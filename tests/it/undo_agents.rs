@@ -196,7 +196,7 @@ fn what_is_required_goes_with_it_and_never_alone() {
     let before = sandbox.files();
     let output = sandbox.run(&["undo", "a02"]).code(1);
     for expected in [
-        "`a02` is not taken back: `a01` requires it",
+        "`a02` is not undone: `a01` requires it",
         "agentpkg undo 2 a02 a01",
     ] {
         assert!(output.stderr.contains(expected), "{}", output.stderr);

@@ -331,7 +331,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
     }
     let output = sandbox.run(&["update", "--conflicts=markers"]).code(3);
     insta::assert_snapshot!(output.stderr, @r#"
-    error: a resolution that was begun would be overwritten; nothing was written
+    error: an unfinished resolution would be overwritten; nothing was written
       .agentpkg/conflicts/planner.md
 
     hint: edit it until no marker is left, then `agentpkg resolve --continue`
@@ -342,7 +342,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
             .run(&["update", "--dry-run"])
             .code(0)
             .stderr
-            .contains("a resolution of it has begun")
+            .contains("you have started to resolve it")
     );
     // A bot updates the others, and an agent that is named alone is not held up.
     theirs(&sandbox, "reviewer", "model: opus", "model: sonnet");
@@ -362,7 +362,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
     assert!(
         output
             .stderr
-            .contains("a resolution of `planner` has begun, so it is left unchanged"),
+            .contains("you have started to resolve `planner`, so it is left unchanged"),
         "{}",
         output.stderr
     );
@@ -663,7 +663,9 @@ fn files_that_move_upstream_are_followed() {
         output.stderr
     );
     assert!(
-        output.stderr.contains("history upstream was rewritten"),
+        output
+            .stderr
+            .contains("history was rewritten; the base was kept"),
         "{}",
         output.stderr
     );
@@ -732,7 +734,7 @@ fn one_broken_registry_does_not_stop_the_others() {
     let output = sandbox.run(&["update"]).code(1);
     assert!(
         output.stderr.contains("Updated planner")
-            && output.stderr.contains("could not be updated; the rest is"),
+            && output.stderr.contains("could not be updated; the rest was"),
         "{}",
         output.stderr
     );
@@ -843,7 +845,9 @@ fn the_base_is_found_wherever_it_still_is() {
     upstream.commit_orphan("history was rewritten");
     let output = sandbox.run(&["update"]).code(0);
     assert!(
-        output.stderr.contains("history upstream was rewritten"),
+        output
+            .stderr
+            .contains("history was rewritten; the base was kept"),
         "{}",
         output.stderr
     );
@@ -1356,7 +1360,7 @@ fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
       + Bash  can run any command
 
     hint: if that is meant: `agentpkg update reviewer --mcp skip --allow Bash`
-    error: one agent or registry could not be updated; the rest is
+    error: one agent or registry could not be updated; the rest was
     "#);
     assert!(
         read(&sandbox, "planner").contains("You plan well.")

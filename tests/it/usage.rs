@@ -280,7 +280,7 @@ fn init_can_be_undone() {
             .run(&["init"])
             .code(1)
             .stderr
-            .contains("`agentpkg.toml` is already there")
+            .contains("`agentpkg.toml` already exists")
     );
     let output = sandbox.run(&["undo"]).code(0);
     assert!(

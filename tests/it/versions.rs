@@ -579,7 +579,7 @@ fn status_knows_what_the_manifest_allows() {
     --- stdout
     1 agent
 
-      agentpkg update  1 agent has a newer version, as of the last look
+      agentpkg update  1 agent has a newer version, as of the last fetch
       agentpkg status  every agent, and what you changed
       agentpkg --help  all commands
     --- stderr

@@ -10,16 +10,19 @@ use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::Result;
 use crate::ops::list::{Offer, Row, available, copies, rows};
-use crate::ui::{Column, DIM, Table, Ui, sanitize};
+use crate::ui::{Column, DIM, DocumentName, Table, Ui, sanitize};
 
 /// Lists what all registries offer, or one source. `is_all`: also what stands behind others.
 pub(super) fn show(source: Option<&str>, is_all: bool, context: &mut Context) -> Result<()> {
     let offers = available(&context.session, source, &mut context.ui)?;
     if context.ui.is_json() {
         let sources = offers.iter().map(|offer| SourceView::of(offer, is_all));
-        return context.ui.json(&ListAvailableDocument {
-            sources: sources.collect(),
-        });
+        return context.ui.json(
+            DocumentName::ListAvailable,
+            &ListAvailableDocument {
+                sources: sources.collect(),
+            },
+        );
     }
     let mut table = Table::new([Column::name(""), Column::source("from"), Column::text("")]);
     for offer in &offers {

@@ -16,7 +16,7 @@ use crate::ops::list::{Installed, State, installed};
 use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
-use crate::ui::{Column, Table, Ui, sanitize};
+use crate::ui::{Column, DocumentName, Table, Ui, sanitize};
 
 /// List agents: installed ones, those that Claude Code loads, or those that registries offer
 #[derive(Debug, Args)]
@@ -93,7 +93,9 @@ fn show_installed(filter: Option<&str>, context: &mut Context) -> Result<()> {
             .iter()
             .map(|agent| InstalledView::of(agent, project))
             .collect();
-        return context.ui.json(&ListDocument { agents });
+        return context
+            .ui
+            .json(DocumentName::List, &ListDocument { agents });
     }
     if let (true, true, Some(filter)) = (agents.is_empty(), is_any, filter) {
         show_no_match(filter, context);
@@ -127,7 +129,9 @@ fn show_everything(filter: Option<&str>, context: &mut Context) -> Result<()> {
     let mut everything = everything(&context.session, &mut context.ui)?;
     everything.agents.retain(|agent| has(&agent.name, filter));
     if context.ui.is_json() {
-        return context.ui.json(&ListAllDocument::from(&everything));
+        return context
+            .ui
+            .json(DocumentName::ListAll, &ListAllDocument::from(&everything));
     }
     let mut table = Table::new([
         Column::name(""),
@@ -163,13 +167,16 @@ fn show_costs(filter: Option<&str>, context: &mut Context) -> Result<()> {
     agents.sort_by_key(|agent| Reverse(agent.tokens));
     let total = agents.iter().map(|agent| agent.tokens).sum();
     if context.ui.is_json() {
-        return context.ui.json(&ListCostDocument {
-            agents: (agents.iter())
-                .map(|agent| CostView::of(agent, &context.ui))
-                .collect(),
-            total,
-            limit: LIMIT,
-        });
+        return context.ui.json(
+            DocumentName::ListCost,
+            &ListCostDocument {
+                agents: (agents.iter())
+                    .map(|agent| CostView::of(agent, &context.ui))
+                    .collect(),
+                total,
+                limit: LIMIT,
+            },
+        );
     }
     let mut table = Table::new([
         Column::number("tokens"),

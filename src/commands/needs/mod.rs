@@ -34,7 +34,7 @@ pub enum McpArg {
     Add,
     /// Leave them out
     Skip,
-    /// Ask, also with --yes
+    /// Ask, even with --yes
     Ask,
 }
 
@@ -194,7 +194,7 @@ pub(super) fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
         let servers: Vec<String> = servers.collect();
         match (servers.is_empty(), is_quiet_if_fine) {
             (true, true) => {}
-            (true, false) => ui.note("  needs     nothing that is missing"),
+            (true, false) => ui.note("  needs     nothing else"),
             (false, _) => ui.note(format!("  needs     {}: all there", servers.join(", "))),
         }
         return;

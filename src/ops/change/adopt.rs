@@ -245,7 +245,7 @@ fn chosen<'f, 'a>(
     });
     let leave = Choice::plain("leave it as it is");
     let choices: Vec<Choice> = choices.chain([leave]).collect();
-    let question = format!("Which version is `{name}` made from?");
+    let question = format!("Which version was `{name}` made from?");
     let chosen = frontend.choose(&question, &choices, 0)?;
     if chosen > several.len() {
         return Err(interrupted());

@@ -115,7 +115,7 @@ impl Planner<'_, '_> {
     ) -> Result<()> {
         self.keep(name, locked, &agreed, frontend)?;
         frontend.report(Event::warning(format!(
-            "upstream no longer has what agentpkg.toml says about `{name}`; it says now what agentpkg.lock has: {}",
+            "upstream no longer has the file that agentpkg.toml names for `{name}`; the entry now names the one in agentpkg.lock: {}",
             locked.file
         )));
         if let Some(item) = self.plan.item_mut(name) {

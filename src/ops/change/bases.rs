@@ -77,7 +77,7 @@ pub(super) fn find(
     }
     if base::is_rewritten(scene.session, &locked) {
         item.notes
-            .push("the history upstream was rewritten; the base was kept".to_owned());
+            .push("upstream's history was rewritten; the base was kept".to_owned());
     }
     if let Some(origin) = item
         .origin
@@ -230,7 +230,7 @@ fn chosen(
         },
         Choice {
             label: "use the nearest".to_owned(),
-            detail: "every difference to it counts as your edit".to_owned(),
+            detail: "every difference from it counts as your edit".to_owned(),
         },
     ];
     let answer = frontend.choose(&format!("How to update {name}?"), &choices, 0)?;

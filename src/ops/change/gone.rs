@@ -162,7 +162,7 @@ pub(in crate::ops) fn refuse_without_manifest(
     .hint(
         Advice::say(format!("bring {manifest} back; "))
             .and_run(Command::new(["remove", "NAME"]))
-            .and(" takes an agent away"),
+            .and(" removes an agent"),
     ))
 }
 

@@ -205,7 +205,7 @@ fn outdated(
                 })
                 .collect();
             let chosen = frontend.choose_many(
-                "The catalogue starts these in another way now. Change them in .mcp.json?",
+                "The catalogue now starts these differently. Update them in .mcp.json?",
                 &choices,
             )?;
             let chosen = chosen.into_iter();
@@ -289,11 +289,11 @@ fn check_bindings(plan: &Plan, goal: &Goal, world: &World) -> Result<()> {
         }
         let names: Vec<&str> = agents.iter().map(|item| item.name.as_str()).collect();
         let failure = Failure::failed(format!(
-            "no server `{from}` is asked for by {}",
+            "no server `{from}` is used by {}",
             names.join(", ")
         ));
         return Err(match known.as_slice() {
-            [] => failure.hint("it asks for no server at all; leave out `--bind`"),
+            [] => failure.hint("it uses no server at all; leave out `--bind`"),
             known => failure.hint(format!("there are {}", known.join(", "))),
         });
     }

@@ -339,8 +339,8 @@ impl Outcome {
         let message = match self.failures.len() {
             // Each was said before; without a rest there is nothing to be glad about.
             _ if !self.agents.iter().any(is_done) => format!("nothing was {done}"),
-            1 => format!("one agent or registry could not be {done}; the rest is"),
-            count => format!("{count} agents or registries could not be {done}; the rest is"),
+            1 => format!("one agent or registry could not be {done}; the rest was"),
+            count => format!("{count} agents or registries could not be {done}; the rest was"),
         };
         let failure = Failure::new(kind, message);
         Err(match conflicts {

@@ -164,7 +164,7 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
     };
     let damaged = || {
         Failure::failed(format!(
-            "what was noted about the update of `{name}` is damaged"
+            "the record of the pending update of `{name}` is damaged"
         ))
         .hint(
             Advice::run(Command::new(["resolve", "--abort", name.as_str()]))
@@ -243,7 +243,7 @@ pub(super) fn put_aside(
         intent: pending.intent.clone(),
     };
     let record = serde_json::to_vec_pretty(&record)
-        .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
+        .map_err(|error| Failure::failed("could not record the pending update").caused_by(error))?;
     let record = project.seal().close(seal::Kind::Pending, record);
     let mut contents = vec![
         (record_path(project, &pending.name), record.into()),
@@ -310,11 +310,11 @@ pub(super) fn keep_begun(
         if is_begun(project, &item.name)? {
             begun.push(item.name.clone());
             if open.answers == Answers::Shown {
-                item.skip("a resolution of it has begun");
+                item.skip("you have started to resolve it");
             } else if is_left_out {
                 item.state = State::Skipped;
                 let message = format!(
-                    "a resolution of `{}` has begun, so it is left unchanged",
+                    "you have started to resolve `{}`, so it is left unchanged",
                     item.name
                 );
                 let resolve = |how| Command::new(["resolve", how, item.name.as_str()]);
@@ -330,9 +330,9 @@ pub(super) fn keep_begun(
         return Ok(());
     }
     let what = if begun.len() == 1 {
-        "a resolution that was begun".to_owned()
+        "an unfinished resolution".to_owned()
     } else {
-        format!("{} resolutions that were begun", begun.len())
+        format!("{} unfinished resolutions", begun.len())
     };
     let names: Vec<&str> = begun.iter().map(AgentName::as_str).collect();
     let failure = Failure::new(Kind::Conflict, format!("{what} would be overwritten"));

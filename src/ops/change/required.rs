@@ -57,7 +57,7 @@ impl<'a> Planner<'a, '_> {
             Err(reason) => {
                 let text = required.text.escape_debug();
                 let failure = Failure::failed(format!(
-                    "`{}` requires `{text}`, which cannot be had: {reason}",
+                    "`{}` requires `{text}`, which cannot be installed: {reason}",
                     required.by
                 ));
                 return self.leave_out(&required.by, failure);
@@ -121,7 +121,7 @@ impl<'a> Planner<'a, '_> {
                 let text = &wanted.text;
                 let because = Failure::new(
                     failure.kind(),
-                    format!("`{by}` requires `{text}`, which cannot be had"),
+                    format!("`{by}` requires `{text}`, which cannot be installed"),
                 );
                 let because = failure.hints().iter().fold(because, Failure::hint);
                 self.leave_out(by, because.caused_by(failure.message()))
@@ -177,12 +177,12 @@ impl<'a> Planner<'a, '_> {
         );
         match Answers::of(frontend, self.goal.is_dry_run, self.goal.consent.is_yes) {
             Answers::Person => {
-                if frontend.confirm(&format!("{what}. Take it?"), false)? {
+                if frontend.confirm(&format!("{what}. Install it from there?"), false)? {
                     self.agreed.insert(source_text(source));
                     return Ok(true);
                 }
                 if let Some(item) = self.plan.item_mut(by) {
-                    item.skip(format!("`{}` was not wanted", wanted.text));
+                    item.skip(format!("`{}` was declined", wanted.text));
                 }
                 Ok(false)
             }

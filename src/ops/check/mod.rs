@@ -225,7 +225,7 @@ impl Checker<'_> {
                 .and_run(Command::new(["remove", name.as_str()]))
         });
         if has_other_overrides(locked, &self.manifest.entry(name), self.manifest) {
-            let message = "has other overrides in agentpkg.toml than it was written with";
+            let message = "its overrides in agentpkg.toml are not applied";
             let finding = Finding::warning("stale", name.as_str(), message);
             self.findings
                 .push(finding.at(&path).fix(Command::new(["install"])));

@@ -153,9 +153,9 @@ impl Checker<'_> {
             let finding = if server::digest(&found.value) != locked.sha256 {
                 let message =
                     "was changed since you agreed to it; Claude Code asks again only for new names";
-                let fix = Advice::say("look at the entry; ")
+                let fix = Advice::say("review the entry; ")
                     .and_run(Command::new(["undo"]))
-                    .and(" and git know what it was");
+                    .and(" and git have the earlier one");
                 Finding::warning("changed-server", name, message).fix(fix)
             } else if !is_needed {
                 let message = "agentpkg added it, and no agent needs it any more";

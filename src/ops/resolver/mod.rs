@@ -440,7 +440,7 @@ impl<'a> Resolver<'a> {
                 // One registry that is out of reach must not hide the others, nor go unnoticed.
                 for (name, failure) in failures {
                     frontend.report(Event::warning(format!(
-                        "could not look into registry `{name}`: {failure}"
+                        "could not read registry `{name}`: {failure}"
                     )));
                 }
                 let builtin = RegistryName::builtin();

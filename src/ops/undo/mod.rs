@@ -312,10 +312,10 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
     let history = History::load(&session.project)?;
     let count = history.unsealed().len();
     if count > 0 {
-        let (one, several) = ("record of the history does", "records of the history do");
+        let (one, several) = ("record in the history is", "records in the history are");
         let records = numbered(count, one, several);
         frontend.report(Event::warning(format!(
-            "{records} not count: not written by agentpkg on this machine, or damaged; they may have come with the project"
+            "{records} ignored: not written by agentpkg on this machine, or damaged; that happens if a project was copied"
         )));
     }
     Ok(history)
@@ -361,7 +361,7 @@ fn changed_since(
     let shown = paths.iter().map(|path| project.display(path));
     let failure = failure.listing(shown);
     let failure = match others(operation, plan) {
-        Some(command) => failure.hint(Advice::run(command).and(" takes back only these")),
+        Some(command) => failure.hint(Advice::run(command).and(" undoes only these")),
         None => failure,
     };
     // Only a hint: what is in the way of undoing the newest one is said when that is tried.
@@ -382,10 +382,7 @@ fn changed_since(
     }
     force.push("--force".to_owned());
     let force = Command::new(force);
-    failure.hint(
-        Advice::run(force)
-            .and(" goes back all the same; what the files hold now stays in the history"),
-    )
+    failure.hint(Advice::run(force).and(" undoes it anyway; the current files stay in the history"))
 }
 
 /// The command that takes back the agents that are not in the way.

@@ -217,13 +217,13 @@ impl States {
         let Some((name, by)) = gaps.find(|(name, _)| !known.contains_key(name)) else {
             return Ok(());
         };
-        let failure = Failure::failed(format!("`{name}` is not taken back: `{by}` requires it"));
+        let failure = Failure::failed(format!("`{name}` is not undone: `{by}` requires it"));
         if !operation.agents().contains(by) {
             let first = Command::new(["undo", by.as_str()]);
-            return Err(failure.hint(Advice::run(first).and(" takes back what a later one did")));
+            return Err(failure.hint(Advice::run(first).and(" undoes what a later one did")));
         }
         let number = operation.number.to_string();
         let both = Command::new(["undo", &number, name.as_str(), by.as_str()]);
-        Err(failure.hint(Advice::run(both).and(" takes both back")))
+        Err(failure.hint(Advice::run(both).and(" undoes both")))
     }
 }

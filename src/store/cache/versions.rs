@@ -88,7 +88,7 @@ impl There<'_> {
             failure = failure.hint(format!("`{branch}` is a branch; for it write {example}"));
         }
         if self.is_offline {
-            failure = failure.hint("this is as of the last look; `--offline` forbids another");
+            failure = failure.hint("this is as of the last fetch; `--offline` forbids another");
         }
         failure
     }

@@ -113,7 +113,7 @@ impl Lockfile {
                     .at(location)
                     .hint(
                         Advice::run(Command::new(["install"]))
-                            .and(" makes one of both sides, and says what it took"),
+                            .and(" merges both sides, and says what it took"),
                     ),
             );
         }

@@ -76,7 +76,7 @@ impl Manifest {
                     let span = document.as_table().key(key).and_then(toml_edit::Key::span);
                     if meant == Some("policy") {
                         // Rules that nobody heeds would be worse than no rules.
-                        let message = format!("`{key}` is no part of {path}");
+                        let message = format!("`{key}` is not a section of {path}");
                         let label = "did you mean `policy`?".to_owned();
                         return Err(reader.failure(message, span, label));
                     }

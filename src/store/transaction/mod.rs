@@ -383,12 +383,10 @@ fn taken_back(settling: &mut Settling<'_>, failure: Failure) -> Failure {
         }
         Ok(_) => failure.detail("nothing was changed"),
         Err(second) => failure
-            .detail(format!("what was begun could not be taken back: {second}"))
+            .detail(format!("what was begun could not be reverted: {second}"))
             .hint(match noted {
-                Ok(()) => {
-                    "the next command that writes tries to take it back, before anything else"
-                }
-                Err(_) => "the next command that writes tries to complete it, before anything else",
+                Ok(()) => "the next command that writes tries to revert it before anything else",
+                Err(_) => "the next command that writes tries to complete it before anything else",
             }),
     }
 }

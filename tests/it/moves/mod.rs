@@ -294,7 +294,9 @@ fn a_manifest_that_upstream_left_behind_is_fixed_by_install() {
     let _ = stage.run(&["install", "--locked"]).code(1);
     let output = stage.run(&["install"]).code(0);
     assert!(
-        output.stderr.contains("agentpkg.lock has: team/planner.md"),
+        output
+            .stderr
+            .contains("the one in agentpkg.lock: team/planner.md"),
         "{}",
         output.all()
     );

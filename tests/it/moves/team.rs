@@ -538,7 +538,7 @@ fn two_edits_of_one_version_are_merged_where_only_git_conflicts() {
     let _ = stage.run(&["install", "--locked"]).code(1);
     let output = stage.run(&["install"]).code(0);
     assert!(
-        output.stderr.contains("were merged: planner"),
+        output.stderr.contains("merged what git could not: planner"),
         "{}",
         output.all()
     );

@@ -431,7 +431,10 @@ fn overrides_that_are_not_applied_are_named() {
     );
     let _ = run(&sandbox, "status --check", 5);
     let said = run(&sandbox, "check", 0);
-    assert!(said.contains("other overrides in agentpkg.toml"), "{said}");
+    assert!(
+        said.contains("its overrides in agentpkg.toml are not applied"),
+        "{said}"
+    );
     let _ = run(&sandbox, "install", 0);
     let _ = run(&sandbox, "status --check", 0);
 }

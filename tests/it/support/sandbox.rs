@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::schema::violations_of_output;
+
 /// A folder with a home and a project.
 pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
@@ -33,10 +35,14 @@ impl Output {
         self
     }
 
-    /// stdout as JSON.
+    /// The document on stdout, which must have the form that its own definition in `docs/schema/output.json` describes.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
+        let document = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.all()));
+        let found = violations_of_output(&document);
+        assert!(found.is_empty(), "{found:#?}\n{document:#}");
+        document
     }
 }
 

@@ -1,6 +1,32 @@
 //! The part of JSON Schema that the schemas of this repository use. An unknown keyword is a mistake in the schema.
 
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
 use serde_json::Value;
+
+/// `docs/schema/output.json`.
+pub(crate) static OUTPUT: LazyLock<Value> = LazyLock::new(|| schema("output.json"));
+
+/// A schema of `docs/schema`.
+pub(crate) fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs/schema")
+        .join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// What is wrong with a document that a command printed, by the definition that the document names.
+pub(crate) fn violations_of_output(document: &Value) -> Vec<String> {
+    let Some(name) = document["document"].as_str() else {
+        return vec!["the document has no name".to_owned()];
+    };
+    match OUTPUT["$defs"].get(name) {
+        Some(own) => violations(&OUTPUT, own, document, name),
+        None => vec![format!("{name} is not described")],
+    }
+}
 
 /// What is wrong with `value`; empty: nothing. `root` is the whole schema, for `$ref`.
 pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {

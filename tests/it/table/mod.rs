@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::sandbox::Sandbox;
+use crate::support::schema::violations_of_output;
 use crate::support::snapshot::Snapshot;
 
 /// The text of an agent. `fields` are further lines of its frontmatter, for example `tools`.
@@ -322,7 +323,7 @@ impl Row {
                         .filter(|pointer| document.pointer(pointer).is_none());
                     found.extend(absent.map(|pointer| format!("has no {pointer}").into()));
                 }
-                Err(complaint) => found.push(complaint.to_owned().into()),
+                Err(complaint) => found.push(complaint.into()),
             }
         }
         for (file, part) in &self.contents {
@@ -382,16 +383,19 @@ fn on_one_line(text: &str) -> String {
 }
 
 /// The one document that stdout must hold with `--json`.
-fn document(stdout: &str) -> Result<Value, &'static str> {
+fn document(stdout: &str) -> Result<Value, String> {
     if stdout.trim().is_empty() {
-        return Err("prints no document");
+        return Err("prints no document".to_owned());
     }
     let document: Value =
         serde_json::from_str(stdout).map_err(|_| "prints something else than one document")?;
-    if document["schema_version"].is_u64() {
+    let found = violations_of_output(&document);
+    if found.is_empty() {
         Ok(document)
     } else {
-        Err("prints a document without `schema_version`")
+        Err(format!(
+            "prints a document unlike its definition: {found:?}"
+        ))
     }
 }
 

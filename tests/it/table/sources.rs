@@ -343,9 +343,11 @@ fn a_source_that_cannot_be_asked() {
         row("install far/spare").changes("+spare ~lock ~manifest"),
         row("install far/nothing").exits(1).says(&["nothing"]),
         row("registry refresh").exits(1).says(&["far"]),
-        row("search plan --refresh")
-            .exits(1)
-            .says(&["far", "searched as it is here", "planner"]),
+        row("search plan --refresh").exits(1).says(&[
+            "far",
+            "searched as it is in the cache",
+            "planner",
+        ]),
         row("search plan --refresh --json")
             .exits(1)
             .says(&["far", "planner"])
