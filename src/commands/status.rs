@@ -130,6 +130,9 @@ fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     if let Some(line) = agent.markers {
         notes.push(format!("conflict markers in line {line}"));
     }
+    if let Some(reason) = &agent.ignored {
+        notes.push(format!("Claude Code ignores it: {reason}"));
+    }
     if agent.is_conflicted {
         notes.push(format!("pending: `{resolve}`"));
     }
@@ -209,6 +212,8 @@ struct AgentView<'s> {
     difference: Option<DifferenceView>,
     has_base: bool,
     markers: Option<usize>,
+    /// Why the client ignores the file as the user edited it.
+    ignored: Option<&'s str>,
     pins: &'s [String],
     overrides: &'s [String],
     /// The overridden keys that have another value in the file.
@@ -246,6 +251,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             }),
             has_base: agent.has_base,
             markers: agent.markers,
+            ignored: agent.ignored.as_deref(),
             pins: &agent.pins,
             overrides: &agent.overrides,
             differing: &agent.differing,

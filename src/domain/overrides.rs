@@ -304,7 +304,7 @@ impl Overrides {
     /// Whether nothing is overridden.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.lists.is_empty() && self.modernise.is_none()
+        self.keys().next().is_none() && self.modernise.is_none()
     }
 
     /// Whether both declare the same, whatever it came to in one version.
@@ -386,6 +386,19 @@ impl Overrides {
         }
         let value = self.values.remove(key).is_some();
         self.lists.remove(key).is_some() || value
+    }
+
+    /// Those of these keys.
+    #[must_use]
+    pub fn only(&self, keys: &[&str]) -> Self {
+        let is_meant = |key: &str| keys.contains(&key);
+        let is_modern = is_meant(MODERNISE);
+        let mut only = self.clone();
+        only.values.retain(|key, _| is_meant(key));
+        only.lists.retain(|key, _| is_meant(key));
+        only.modern.retain(|key, _| is_modern || is_meant(key));
+        only.modernise = only.modernise.filter(|_| is_modern);
+        only
     }
 
     /// These overrides, and of `defaults` what they do not say themselves; `pins`: keys that keep the user's text, whatever the defaults are.

@@ -4,6 +4,7 @@ use super::change::item::Status;
 use super::change::outcome::{ChangedAgent, Outcome};
 use super::report::Frontend;
 use super::session::Session;
+use crate::domain::definition::ignored;
 use crate::domain::markers;
 use crate::error::Result;
 use crate::store::agreement::{answers, has_other_overrides, reachable};
@@ -53,17 +54,17 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
             Status::Edited
         };
         let project = &session.project;
-        let is_open = |bytes: Vec<u8>| markers::first(&bytes).is_some();
-        if status == Status::Edited
-            && project
-                .read_agent(&name, &locked.folder)?
-                .is_some_and(is_open)
-        {
+        let edited = match status {
+            Status::Edited => project.read_agent(&name, &locked.folder)?,
+            _ => None,
+        };
+        if (edited.as_deref()).is_some_and(|bytes| markers::first(bytes).is_some()) {
             return Ok(None);
         }
-        outcome
-            .agents
-            .push(ChangedAgent::unchanged(project, name, status, locked));
+        outcome.agents.push(ChangedAgent {
+            ignored: edited.as_deref().and_then(ignored),
+            ..ChangedAgent::unchanged(project, name, status, locked)
+        });
     }
     seen.keep(session.environment.now());
     Ok(Some(outcome))

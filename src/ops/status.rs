@@ -10,7 +10,7 @@ use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::session::Session;
-use crate::domain::definition::differing;
+use crate::domain::definition::{differing, ignored};
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
@@ -44,6 +44,8 @@ pub struct AgentStatus {
     pub is_conflicted: bool,
     /// The line of the first conflict that a version control system marked in its file.
     pub markers: Option<usize>,
+    /// Why the client ignores its file as the user edited it; `None`: it does not, or it has conflict markers.
+    pub ignored: Option<String>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
     /// The overrides that it was written with.
@@ -130,16 +132,21 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             (Some(written), Some(file)) => differing(&locked.overrides, written, file),
             _ => Vec::new(),
         };
+        let markers = bytes.as_deref().and_then(markers::first);
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
-            markers: bytes.as_deref().and_then(markers::first),
-            file: match bytes {
+            markers,
+            ignored: bytes
+                .as_deref()
+                .filter(|_| markers.is_none())
+                .and_then(ignored),
+            file: match &bytes {
                 None if is_clean => FileState::Clean,
                 None => FileState::Missing,
-                Some(bytes) if Digest::of(&bytes) == locked.unedited() => FileState::Clean,
+                Some(bytes) if Digest::of(bytes) == locked.unedited() => FileState::Clean,
                 Some(bytes) => {
-                    FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
+                    FileState::Edited(base.as_deref().map(|base| merge::difference(base, bytes)))
                 }
             },
             has_base: base.is_some() || is_clean && bases.has(&locked.base),

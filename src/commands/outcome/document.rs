@@ -100,6 +100,8 @@ struct AgentView<'o> {
     edits: usize,
     base_origin: Option<&'o str>,
     notes: &'o [String],
+    /// Why the client ignores the file as the user edited it.
+    ignored: Option<&'o str>,
     gone: Option<GoneView<'o>>,
     /// What upstream changed since the installed version.
     changed: Option<ChangedView<'o>>,
@@ -192,6 +194,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             edits: agent.edits,
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
+            ignored: agent.ignored.as_deref(),
             gone: agent.gone.as_ref().map(Into::into),
             changed: agent.changed.as_ref().map(Into::into),
             others: &agent.others,

@@ -56,6 +56,7 @@ pub(super) fn show_install(
     }
     show_gone(&outcome.gone, is_dry_run, ui);
     show_skipped(outcome, ui);
+    show_ignored(outcome, ui);
     show_cost(outcome, ui);
     if changed.is_empty() && adopted.is_empty() {
         show_unchanged(outcome, is_whole, is_dry_run, ui);
@@ -64,6 +65,22 @@ pub(super) fn show_install(
     }
     if !outcome.gone.agents.is_empty() && !is_dry_run {
         show_undo(ui);
+    }
+}
+
+/// Warns of files that the user edited so that the client ignores them: what is said to be up to date does not run.
+fn show_ignored(outcome: &Outcome, ui: &mut Ui) {
+    for agent in &outcome.agents {
+        let Some(reason) = &agent.ignored else {
+            continue;
+        };
+        let what = format!(
+            "Claude Code ignores `{}` as it is: {}; ",
+            sanitize(&agent.path),
+            sanitize(reason)
+        );
+        let diff = Command::new(["diff", agent.name.as_str()]);
+        ui.warn(Advice::say(what).and_run(diff).and(" shows your edits"));
     }
 }
 
@@ -316,6 +333,7 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
         needs::show_done(report, is_dry_run, ui);
     }
     show_gone(&outcome.gone, is_dry_run, ui);
+    show_ignored(outcome, ui);
     if let Some(report) = &outcome.needs {
         needs::show(report, true, ui);
     }

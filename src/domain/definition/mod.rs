@@ -198,6 +198,15 @@ impl fmt::Display for SkipReason {
     }
 }
 
+/// Why the client ignores a file; `None`: it loads it.
+#[must_use]
+pub fn ignored(bytes: &[u8]) -> Option<String> {
+    match Definition::parse(bytes).verdict() {
+        Verdict::Loads(_) => None,
+        Verdict::Skipped(reason) => Some(reason.to_string()),
+    }
+}
+
 impl<'a> Definition<'a> {
     /// Reads a definition from any bytes.
     #[must_use]

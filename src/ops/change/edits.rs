@@ -6,7 +6,7 @@ use super::item::{Item, State};
 use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::ignored;
 use crate::domain::lineage::kept;
 use crate::domain::markers;
 use crate::domain::origin::LEAST;
@@ -117,10 +117,8 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
         format!("{} {why}, too", path(item))
     });
     let edited = first.ours.as_ref().filter(|_| first.before.is_some());
-    let ignored = edited.and_then(|ours| match Definition::parse(&ours.bytes()).verdict() {
-        Verdict::Skipped(reason) => Some(format!("Claude Code ignores it as it is: {reason}")),
-        Verdict::Loads(_) => None,
-    });
+    let ignored = edited.and_then(|ours| ignored(&ours.bytes()));
+    let ignored = ignored.map(|reason| format!("Claude Code ignores it as it is: {reason}"));
     let failure = Failure::failed(message).listing(ignored.into_iter().chain(too));
     let name = &first.name;
     let is_same_source = |before: &LockedAgent| before.source == first.candidate.locked.source;

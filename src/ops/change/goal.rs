@@ -123,6 +123,16 @@ pub(in crate::ops) enum OverrideChange {
     Unset(Vec<String>),
 }
 
+impl OverrideChange {
+    /// The keys that it names.
+    pub(in crate::ops) fn keys(&self) -> Vec<&str> {
+        match self {
+            Self::Set(assignments) => assignments.iter().map(Assignment::key).collect(),
+            Self::Unset(keys) => keys.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
 /// Which agents a command is about.
 #[derive(Debug, Clone)]
 pub(in crate::ops) enum What {

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::definition::{Definition, Verdict, overridden};
+use crate::domain::definition::{ignored, overridden};
 use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
-use crate::domain::overrides::{LISTS, Overrides};
+use crate::domain::overrides::Overrides;
 use crate::fs::Content;
-use crate::merge::{Choice, Merge, Options, Unit, merge_with};
+use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
 use crate::ops::past::Changed;
@@ -126,6 +126,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) pins: Vec<String>,
     /// Keys that stay as the user has them in this command.
     pub(in crate::ops) kept: Vec<String>,
+    /// Base and file with the new values of overridden keys that the user wrote in another notation; `None`: as they are.
+    pub(in crate::ops) restated: Option<(Content, Content)>,
     /// One for each conflict.
     pub(in crate::ops) choices: Vec<Option<Choice>>,
     pub(in crate::ops) state: State,
@@ -179,6 +181,7 @@ impl Item {
             ours: None,
             pins: Vec::new(),
             kept: Vec::new(),
+            restated: None,
             choices: Vec::new(),
             state: State::Active,
             notes: Vec::new(),
@@ -261,48 +264,21 @@ impl Item {
         }
     }
 
-    /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
-    pub(in crate::ops) fn keep_edited_overrides(&mut self) {
-        let before = self.before.as_ref().map(|before| before.overrides.clone());
-        let now = &self.candidate.locked.overrides;
-        let all = [before.unwrap_or_default(), now.clone()];
-        let Some(ours) = self
-            .ours
-            .as_ref()
-            .filter(|_| !all.iter().all(Overrides::is_empty))
-        else {
-            return;
-        };
-        let [ours, base] =
-            [ours, &self.base].map(|content| Definition::parse(&content.bytes()).values());
-        let values = all.iter().flat_map(|overrides| overrides.values.keys());
-        let edited = values
-            .filter(|key| ours.get(*key) != base.get(*key))
-            .cloned();
-        self.kept.extend(edited.collect::<BTreeSet<_>>());
-        if all.iter().all(|overrides| overrides.lists.is_empty()) {
-            return;
+    /// Base and file as they are merged.
+    fn inputs(&self) -> (&Content, &Content) {
+        match &self.restated {
+            Some((base, ours)) => (base, ours),
+            None => (&self.base, self.ours.as_ref().unwrap_or(&self.base)),
         }
-        // Lists are merged name by name; where even that clashes, the file stays as it is.
-        let sides = self.sides();
-        let merge = sides.merge();
-        let clashing = merge
-            .conflicts()
-            .iter()
-            .filter_map(|conflict| match conflict.unit() {
-                Unit::Key(key) if LISTS.contains(&key.as_str()) => Some(key.clone()),
-                _ => None,
-            });
-        let clashing: BTreeSet<String> = clashing.collect();
-        self.kept.extend(clashing);
     }
 
     /// What is merged, as it is now.
     pub(in crate::ops) fn sides(&self) -> Sides<'_> {
+        let (base, ours) = self.inputs();
         let pins = self.pins.iter().chain(&self.kept).cloned().collect();
         Sides {
-            base: self.base.bytes(),
-            ours: self.ours.as_ref().unwrap_or(&self.base).bytes(),
+            base: base.bytes(),
+            ours: ours.bytes(),
             theirs: self.candidate.bytes.bytes(),
             options: Options {
                 pins,
@@ -313,9 +289,10 @@ impl Item {
 
     /// What a merge is made from.
     fn made(&self) -> Made {
+        let (base, ours) = self.inputs();
         Made {
-            base: self.base.digest(),
-            ours: self.ours.as_ref().map(Content::digest),
+            base: base.digest(),
+            ours: self.ours.as_ref().map(|_| ours.digest()),
             theirs: self.candidate.bytes.digest(),
             pins: self.pins.iter().chain(&self.kept).cloned().collect(),
             choices: self.choices.clone(),
@@ -461,19 +438,11 @@ impl Item {
 
     /// Why the client would not load the result, although it loads the file as it is and upstream's.
     pub(in crate::ops) fn breaks(&self) -> Option<String> {
-        let loads = |content: &Content| {
-            matches!(
-                Definition::parse(&content.bytes()).verdict(),
-                Verdict::Loads(_)
-            )
-        };
+        let loads = |content: &Content| ignored(&content.bytes()).is_none();
         if !self.ours.as_ref().is_none_or(loads) || !loads(&self.candidate.bytes) {
             return None;
         }
-        match Definition::parse(&self.result().bytes()).verdict() {
-            Verdict::Loads(_) => None,
-            Verdict::Skipped(reason) => Some(reason.to_string()),
-        }
+        ignored(&self.result().bytes())
     }
 
     /// What becomes of it.

@@ -11,6 +11,7 @@ pub(in crate::ops) mod commit;
 mod confirm;
 mod conflicts;
 mod consent;
+mod edited;
 pub(in crate::ops) mod edits;
 pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;

@@ -58,6 +58,8 @@ pub struct ChangedAgent {
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
     pub base: Option<String>,
+    /// Why the client ignores its file as the user edited it; `None`: it does not.
+    pub ignored: Option<String>,
     /// What became of it, if upstream no longer has it.
     pub gone: Option<GoneAgent>,
     /// What else is worth knowing: it moved, its history was rewritten.
@@ -96,6 +98,7 @@ impl ChangedAgent {
             powers: Vec::new(),
             rules: Vec::new(),
             base: None,
+            ignored: None,
             gone: None,
             notes: Vec::new(),
             others: Vec::new(),
@@ -239,6 +242,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
         path: (scene.session.project).shown_path(&item.name, item.folder()),
         locked: Some(item.locked()),
         others: item.others.clone(),
+        ignored: item.ignored(),
         is_named: item.is_named && matches!(goal.what, What::Specs(_) | What::Override { .. }),
         newest_of: (item.wanted.as_ref())
             .filter(|_| item.is_named)

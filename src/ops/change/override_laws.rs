@@ -128,6 +128,8 @@ fn item(
 enum Edit {
     Nothing,
     Model,
+    Comment,
+    Quotes,
     Body,
     Tools,
     Whole(String),
@@ -142,6 +144,11 @@ impl Edit {
                 text.replacen("\nmodel: ", "\nmodel: x", 1)
             }
             Self::Model => text.replacen("\nname: a\n", "\nname: a\nmodel: x\n", 1),
+            Self::Comment => edit_line(&text, "model: ", |line| format!("{line} # mine")),
+            Self::Quotes => edit_line(&text, "description: ", |line| {
+                let value = line.trim_start_matches("description: ");
+                format!("description: '{}'", value.trim_matches('"'))
+            }),
             Self::Body => text + "\nMine.\n",
             Self::Tools => text.replacen("Read", "Read, WebSearch", 1),
             Self::Whole(text) => text.clone(),
@@ -150,10 +157,26 @@ impl Edit {
     }
 }
 
+/// A text with the line that begins like this as `edit` makes it.
+fn edit_line(text: &str, start: &str, edit: impl Fn(&str) -> String) -> String {
+    let edited = |line: &str| {
+        let is_meant = line.starts_with(start);
+        let line = if is_meant {
+            edit(line)
+        } else {
+            line.to_owned()
+        };
+        line + "\n"
+    };
+    text.lines().map(edited).collect()
+}
+
 fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
         Just(Edit::Nothing),
         Just(Edit::Model),
+        Just(Edit::Comment),
+        Just(Edit::Quotes),
         Just(Edit::Body),
         Just(Edit::Tools),
         text().prop_map(Edit::Whole),

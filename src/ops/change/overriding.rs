@@ -59,6 +59,7 @@ impl Planner<'_, '_> {
         };
         self.keep(name, locked, &wanted, frontend)?;
         let is_forced = self.goal.edits == Edits::Replace;
+        let named = change.keys();
         if let Some(item) = self.plan.item_mut(name) {
             item.is_named = true;
             if is_entry {
@@ -66,18 +67,22 @@ impl Planner<'_, '_> {
             } else {
                 item.required_overrides = Some(wanted.overrides);
             }
-            let now = &item.candidate.locked.overrides;
+            // What else is overridden was not named: `set --force` writes over edits of these keys alone.
+            let now = item.candidate.locked.overrides.only(&named);
             if is_forced {
-                item.text = overridden(&item.result().bytes(), now)
+                item.text = overridden(&item.result().bytes(), &now)
                     .ok()
                     .map(Content::from);
             }
-            let differing = differing(now, &item.result().bytes(), &item.candidate.bytes.bytes());
+            let (meant, rest) = match change {
+                OverrideChange::Set(_) => (now, "; `--force` overrides it"),
+                OverrideChange::Unset(_) => (locked.overrides.only(&named), ""),
+            };
+            let [result, candidate] = [item.result(), item.candidate.bytes.clone()];
+            let differing = differing(&meant, &result.bytes(), &candidate.bytes());
             let notes: Vec<String> = differing
                 .into_iter()
-                .map(|key| {
-                    format!("`{key}` keeps what you wrote in the file; `--force` overrides it")
-                })
+                .map(|key| format!("`{key}` keeps what you wrote in the file{rest}"))
                 .collect();
             item.notes.extend(notes);
         }

@@ -1,5 +1,6 @@
 //! Overrides: values that the manifest declares, through every command that writes an agent.
 
+mod edited;
 mod required;
 mod together;
 mod told;
