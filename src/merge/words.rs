@@ -26,12 +26,18 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(line: &'a [u8]) -> Self {
-        let start = line.len() - line.trim_ascii_start().len();
-        let text = line.trim_ascii();
+        // The same notion of white space as in `merge_sentences`, which ignores it around a sentence.
+        let (start, length) = match std::str::from_utf8(line) {
+            Ok(text) => (text.len() - text.trim_start().len(), text.trim().len()),
+            Err(_) => (
+                line.len() - line.trim_ascii_start().len(),
+                line.trim_ascii().len(),
+            ),
+        };
         Self {
             indent: &line[..start],
-            text,
-            trail: &line[start + text.len()..],
+            text: &line[start..start + length],
+            trail: &line[start + length..],
         }
     }
 }
@@ -81,7 +87,9 @@ pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option
                     .map(|((b, o), t)| *three_way(&b.text, &o.text, &t.text).unwrap_or(&b.text))
                     .collect()
             }
-            Change::Ours | Change::Both => texts(&ours[part.ours]),
+            // The same sentences, perhaps with other space before them.
+            Change::Both => texts(&ours[part.ours]).min(texts(&theirs[part.theirs])),
+            Change::Ours => texts(&ours[part.ours]),
             Change::Theirs => texts(&theirs[part.theirs]),
         };
         for text in side {
@@ -386,6 +394,19 @@ mod tests {
             Some("  - a c  ")
         );
         assert_eq!(merged("x", " x", "  x"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
+
+        /// Characters that some functions take for white space and others do not: vertical tab, no-break space, ideographic space.
+        #[test]
+        fn no_side_is_preferred_whatever_is_white_space(
+            [base, ours, theirs] in ["[ \u{b}\u{a0}\u{3000}ab.。;]{0,6}", "[ \u{b}\u{a0}\u{3000}ab.。;]{0,6}", "[ \u{b}\u{a0}\u{3000}ab.。;]{0,6}"],
+        ) {
+            let [base, ours, theirs] = [base, ours, theirs].map(String::into_bytes);
+            prop_assert_eq!(merge_line(&base, &ours, &theirs), merge_line(&base, &theirs, &ours));
+        }
     }
 
     #[test]
