@@ -101,6 +101,17 @@ pub enum WrongOverride {
         /// The values that there are.
         known: Vec<&'static str>,
     },
+    /// The value is probably a typo for the short name of a model. Every other word may be a model that a provider has.
+    #[error("`{value}` is not a model that Claude Code knows; did you mean `{meant}`?")]
+    MistypedModel {
+        /// The value.
+        value: String,
+        /// The name that was probably meant.
+        meant: &'static str,
+    },
+    /// The value of `model` is more than one word.
+    #[error("`{0}` is not the name of a model: it has spaces")]
+    BadModel(String),
     /// A list was given one value.
     #[error("`{0}` is a list; add a name with `{0}+=NAME`, remove one with `{0}-=NAME`")]
     IsList(String),
@@ -281,7 +292,27 @@ pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
             known: known.to_vec(),
         });
     }
+    if key == "model" {
+        check_model(value)?;
+    }
     Ok(())
+}
+
+/// Refuses what no model is called, and what is one or two letters away from a short name.
+fn check_model(value: &str) -> Result<(), WrongOverride> {
+    if value.contains(char::is_whitespace) {
+        return Err(WrongOverride::BadModel(value.to_owned()));
+    }
+    // `opus[1m]` and full names have other characters, and a longer word is another name.
+    let is_word = value.chars().all(char::is_alphabetic) && !MODELS.contains(&value);
+    let near = nearest(value, MODELS).filter(|near| near.len().abs_diff(value.len()) <= 1);
+    match near.and_then(|near| MODELS.into_iter().find(|model| *model == near)) {
+        Some(meant) if is_word => Err(WrongOverride::MistypedModel {
+            value: value.to_owned(),
+            meant,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Checks a key that is a list, and a name in it.
@@ -497,6 +528,21 @@ mod tests {
     }
 
     #[test]
+    fn any_name_may_be_that_of_a_model_unless_it_is_a_typo() {
+        for model in [
+            "haiku",
+            "opus[1m]",
+            "opusplan",
+            "claude-haiku-4-5",
+            "gpt-5",
+            "x",
+            "us.anthropic.claude-opus-4-20250514-v1:0",
+        ] {
+            assert_eq!(check_value("model", model), Ok(()), "{model}");
+        }
+    }
+
+    #[test]
     fn the_last_assignment_of_a_name_counts() {
         let overrides = Overrides::read(["tools+=Bash", "tools-=Bash", "model=a", "model=b"]);
         assert_eq!(overrides.unwrap().texts(), ["model=b", "tools-=Bash"]);
@@ -547,6 +593,10 @@ mod tests {
             ("model=", "is empty"),
             ("model=a\nb", "control characters"),
             ("model= a", "spaces around it"),
+            ("model=hiaku", "did you mean `haiku`?"),
+            ("model=Opus", "did you mean `opus`?"),
+            ("model=sonet", "did you mean `sonnet`?"),
+            ("model=a b", "it has spaces"),
             ("effort=most", "it takes low, medium"),
             ("effort=-1", "it takes low, medium"),
             ("color=black", "it takes red"),
