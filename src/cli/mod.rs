@@ -272,7 +272,7 @@ pub fn run() -> u8 {
         {
             let _ = error.print();
             return if error.use_stderr() {
-                Kind::Usage.code()
+                code(Kind::Usage)
             } else {
                 0
             };
@@ -297,7 +297,6 @@ pub fn run() -> u8 {
         Ok(context) => context,
         Err(failure) => return stopped(failure, global.json),
     };
-    let is_merge_file = matches!(command, Some(Command::MergeFile(_)));
     let outcome = match command {
         None => next::run(&mut context).map(|()| 0),
         Some(command) => run_command(command, &mut context),
@@ -312,8 +311,7 @@ pub fn run() -> u8 {
     let outcome = damage.map_or(outcome, Err);
     match outcome {
         Ok(code) => context.ui.end(code, None),
-        Err(failure) if is_merge_file => context.ui.end(merge_file::ERROR, Some(failure)),
-        Err(failure) => context.ui.end(failure.kind().code(), Some(failure)),
+        Err(failure) => context.ui.end(code(failure.kind()), Some(failure)),
     }
 }
 
@@ -323,7 +321,16 @@ fn stopped(failure: Failure, is_json: bool) -> u8 {
         is_json,
         ..UiOptions::default()
     });
-    ui.end(failure.kind().code(), Some(failure))
+    ui.end(code(failure.kind()), Some(failure))
+}
+
+/// The exit code for a failure. That of `merge-file` is a number of conflicts, so each of its failures has the same code, which is none.
+fn code(kind: Kind) -> u8 {
+    if typed() == Some("merge-file") {
+        merge_file::ERROR
+    } else {
+        kind.code()
+    }
 }
 
 /// Options are hidden, so that they are candidates only if nothing else fits: after a `-`.

@@ -3,10 +3,27 @@
 use serde::Serialize;
 
 use crate::domain::capability::Gain;
+use crate::domain::discovery::Refused;
 use crate::error::Location;
 use crate::ops::gone::{GoneAgent, Successor};
 use crate::ops::past::{Changed, Step};
 use crate::ops::report::{AskView, InterruptionView};
+
+/// A file that looks like an agent and is not offered.
+#[derive(Debug, Serialize)]
+pub struct RefusedView<'a> {
+    file: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Refused> for RefusedView<'a> {
+    fn from(refused: &'a Refused) -> Self {
+        Self {
+            file: &refused.file,
+            reason: &refused.reason,
+        }
+    }
+}
 
 /// A failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

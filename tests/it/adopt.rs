@@ -492,3 +492,57 @@ fn an_install_adopts_a_file_with_the_bytes_of_a_version_and_names_the_command_fo
     let _ = stage.run("update").code(0);
     assert_eq!(stage.file("planner"), new);
 }
+
+#[test]
+fn a_path_of_the_project_names_a_file_and_a_line_break_in_a_name_stays_on_its_line() {
+    let sandbox = Sandbox::new();
+    let text = "---\nname: planner\ndescription: Plans\n---\n\nPlan.\n";
+    sandbox.write("studio/agents/planner.md", text);
+    let add = ["registry", "add", "../studio", "--name", "studio"];
+    let _ = sandbox.run(&add).code(0);
+    sandbox.write("project/.claude/agents/sub/planner.md", text);
+    #[cfg(unix)]
+    {
+        sandbox.write("project/.claude/agents/new\nline/other.md", text);
+        let output = sandbox.run(&["adopt", "--all", "--dry-run"]).all();
+        assert!(output.contains("new\\nline/other"), "{output}");
+        fs::remove_dir_all(sandbox.project(".claude/agents/new\nline")).unwrap();
+    }
+    for path in [
+        ".claude/agents/sub/planner.md",
+        "./.claude/agents/sub/planner.md",
+        "sub/planner.md",
+        "sub/planner",
+        "planner",
+    ] {
+        let output = sandbox.run(&["adopt", path, "--dry-run"]).code(0);
+        assert!(
+            output.stderr.contains("Would adopt planner"),
+            "{}",
+            output.all()
+        );
+    }
+}
+
+/// Undoing an update does not bring back an agent whose adoption was undone: the next install would remove the file.
+#[test]
+fn undoing_more_after_an_adoption_never_costs_the_file() {
+    let sandbox = Sandbox::new();
+    let text =
+        |line: &str| format!("---\nname: planner\ndescription: Plans\n---\n\n{line}\n\nLast.\n");
+    sandbox.write("studio/agents/planner.md", text("One."));
+    let add = ["registry", "add", "../studio", "--name", "studio"];
+    let _ = sandbox.run(&add).code(0);
+    sandbox.write("project/.claude/agents/planner.md", text("One."));
+    let _ = sandbox.run(&["adopt", "planner"]).code(0);
+    sandbox.write("studio/agents/planner.md", text("Two."));
+    let _ = sandbox.run(&["update"]).code(0);
+    let _ = sandbox.run(&["undo", "2"]);
+    let second = sandbox.run(&["undo"]);
+    let _ = sandbox.run(&["install"]);
+    assert!(
+        sandbox.project(".claude/agents/planner.md").exists(),
+        "{}",
+        second.all()
+    );
+}

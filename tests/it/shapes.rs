@@ -517,3 +517,34 @@ fn a_plugin_that_lives_elsewhere_is_installed_through_its_marketplace() {
         bad.all()
     );
 }
+
+/// An agent that cannot be repaired is not left out of a whole source in silence.
+#[test]
+fn what_a_whole_source_cannot_give_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "odd/agents/good.md",
+        "---\nname: good\ndescription: Good\n---\n",
+    );
+    let broken = "---\nname: bad\ndescription: {{no\ntools: Read, [Grep\n  - x: y: z\n---\n";
+    for number in 1..=7 {
+        sandbox.write(&format!("odd/agents/bad-{number}.md"), broken);
+    }
+    for words in [
+        &["install", "../odd", "--all"][..],
+        &["install", "../odd", "--all", "--dry-run"],
+        &["install", "../odd#agents/", "--all"],
+    ] {
+        let output = sandbox.run(words).code(0);
+        for expected in [
+            "agents/bad-1.md is left out: ",
+            "2 more files are left out; `agentpkg list",
+        ] {
+            assert!(output.stderr.contains(expected), "{}", output.all());
+        }
+        let mut json = words.to_vec();
+        json.push("--json");
+        let document = sandbox.run(&json).code(0).json();
+        assert_eq!(document["left"][0]["refused"].as_array().unwrap().len(), 7);
+    }
+}

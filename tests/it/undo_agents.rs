@@ -230,3 +230,74 @@ fn words_that_name_nothing_are_answered() {
     fs::remove_dir_all(sandbox.project(".agentpkg/state/history")).unwrap();
     let _ = sandbox.run(&["undo", "a03"]).code(1);
 }
+
+/// What was written by hand into an entry that the operation changed is not lost without a word.
+#[test]
+fn an_entry_that_was_edited_since_stays_unless_forced() {
+    let begin = |sandbox: &Sandbox| {
+        publish(sandbox, "One.");
+        let add = ["registry", "add", "../studio", "--name", "studio"];
+        let _ = sandbox.run(&add).code(0);
+        let _ = sandbox
+            .run(&["install", "studio/a01", "studio/a02"])
+            .code(0);
+    };
+    for (operation, from, to) in [
+        (
+            &["set", "a01", "model=haiku"][..],
+            "model = \"haiku\"",
+            "model = \"haiku\", pin = [\"description\"]",
+        ),
+        (
+            &["set", "a01", "model=haiku"],
+            "model = \"haiku\"",
+            "model = \"opus\"",
+        ),
+        (
+            &["list"],
+            "a01 = { registry = \"studio\" }",
+            "a01 = { registry = \"studio\", color = \"red\" }",
+        ),
+        (
+            &["registry", "add", "../other", "--name", "far"],
+            "path = \"../other\"",
+            "path = \"../elsewhere\"",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        begin(&sandbox);
+        sandbox.write("other/agents/b.md", "---\nname: b\ndescription: B\n---\n");
+        let _ = sandbox.run(operation).code(0);
+        let manifest = sandbox.read("agentpkg.toml");
+        assert!(manifest.contains(from), "{manifest}");
+        let edited = manifest.replace(from, to);
+        sandbox.write("project/agentpkg.toml", &edited);
+        for words in [&["undo"][..], &["undo", "--dry-run"]] {
+            let output = sandbox.run(words).code(1);
+            for expected in ["changed since", "agentpkg.toml", "--force"] {
+                assert!(output.stderr.contains(expected), "{}", output.all());
+            }
+            assert_eq!(sandbox.read("agentpkg.toml"), edited);
+        }
+        let forced = sandbox.run(&["undo", "--force", "--json"]).code(0);
+        assert!(!sandbox.read("agentpkg.toml").contains(to), "{operation:?}");
+        // That can be undone in turn.
+        let undoing = forced.json()["undoing"].to_string();
+        let _ = sandbox.run(&["undo", &undoing]).code(0);
+        assert_eq!(sandbox.read("agentpkg.toml"), edited, "{operation:?}");
+    }
+    // Edits of other entries, and of how an entry is written, are in nobody's way.
+    let sandbox = Sandbox::new();
+    begin(&sandbox);
+    let _ = sandbox.run(&["set", "a01", "model=haiku"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml");
+    let spaced = manifest.replace("model = \"haiku\"", "model   =   'haiku'") + "# Mine.\n";
+    assert_ne!(manifest, spaced);
+    sandbox.write("project/agentpkg.toml", &spaced);
+    let _ = sandbox.run(&["undo"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml");
+    assert!(
+        !manifest.contains("haiku") && manifest.contains("# Mine."),
+        "{manifest}"
+    );
+}

@@ -1019,6 +1019,15 @@ fn merge_file_has_the_exit_codes_of_git() {
     let _ = sandbox
         .run(&["merge-file", "-p", installed, "nowhere.md", upstream])
         .code(255);
+    // Two would be two conflicts.
+    for wrong in [
+        &[][..],
+        &[installed, "base.md"],
+        &["--bogus", "a", "b", "c"],
+    ] {
+        let words = [&["merge-file"], wrong].concat();
+        let _ = sandbox.run(&words).code(255);
+    }
     sandbox.write("project/binary.md", b"a\0b".as_slice());
     let _ = sandbox
         .run(&["merge-file", "-p", "binary.md", "base.md", upstream])

@@ -10,6 +10,7 @@ use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::Result;
 use crate::ops::list::{Offer, Row, available, copies, rows};
+use crate::ui::view::RefusedView;
 use crate::ui::{Column, DIM, DocumentName, Table, Ui, sanitize};
 
 /// Lists what all registries offer, or one source. `is_all`: also what stands behind others.
@@ -145,12 +146,6 @@ struct ElsewhereView<'a> {
     spec: String,
 }
 
-#[derive(Serialize)]
-struct RefusedView<'a> {
-    file: &'a str,
-    reason: &'a str,
-}
-
 impl<'a> SourceView<'a> {
     fn of(offer: &'a Offer<'_>, is_all: bool) -> Self {
         let snapshot = &offer.snapshot;
@@ -163,17 +158,13 @@ impl<'a> SourceView<'a> {
             revision: plugin.revision.as_deref(),
             spec: spec(&place, plugin),
         });
-        let refused = snapshot.refused().iter().map(|refused| RefusedView {
-            file: &refused.file,
-            reason: &refused.reason,
-        });
         Self {
             registry: snapshot.registry.as_ref().map(RegistryName::as_str),
             source: snapshot.source.to_string(),
             commit: snapshot.commit.map(|commit| commit.to_string()),
             agents: rows(offer, is_all).into_iter().map(Into::into).collect(),
             elsewhere: elsewhere.collect(),
-            refused: refused.collect(),
+            refused: snapshot.refused().iter().map(Into::into).collect(),
         }
     }
 }

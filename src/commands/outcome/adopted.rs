@@ -26,7 +26,7 @@ pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, conte
     }
     if adopted.is_empty() {
         if outcome.unmanaged.is_empty() && outcome.failures.is_empty() {
-            ui.note("Every file of the agents folder is managed by agentpkg.");
+            ui.note("There is nothing to adopt: agentpkg manages every file of the agents folder.");
         }
         return;
     }
@@ -71,7 +71,9 @@ pub(super) fn show_adopted(adopted: &[&ChangedAgent], is_dry_run: bool, ui: &mut
 }
 
 fn show_unmanaged(unmanaged: &Unmanaged, ui: &mut Ui) {
-    let (name, why) = (sanitize(&unmanaged.name), sanitize(&unmanaged.why));
+    // The name of a folder may have a line break.
+    let on_one_line = |text: &str| sanitize(text).replace('\n', "\\n");
+    let (name, why) = (on_one_line(&unmanaged.name), on_one_line(&unmanaged.why));
     ui.attention("Left", format!("{CYAN}{name}{CYAN:#}  {DIM}{why}{DIM:#}"));
     for likely in unmanaged.candidates.iter().take(NEAREST) {
         let (spec, percent) = (sanitize(&likely.spec), likely.percent);

@@ -9,7 +9,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status, Unmanaged};
 use crate::ui::Ui;
-use crate::ui::view::{ChangedView, FailureView, GainView, GoneView};
+use crate::ui::view::{ChangedView, FailureView, GainView, GoneView, RefusedView};
 
 /// The document of every command that changes agents.
 #[derive(Debug, Serialize)]
@@ -76,6 +76,8 @@ struct LeftView<'o> {
     source: &'o str,
     lower: usize,
     behind: usize,
+    /// The files that are no agents as they are, and cannot be repaired.
+    refused: Vec<RefusedView<'o>>,
 }
 
 /// What happened to one agent.
@@ -259,6 +261,7 @@ impl<'o> From<&'o Passed> for LeftView<'o> {
             source: &passed.source,
             lower: passed.lower,
             behind: passed.behind,
+            refused: passed.refused.iter().map(Into::into).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::show_undo;
-use crate::domain::count::{counted, few, numbered};
+use crate::domain::count::{FEW, counted, few, numbered};
 use crate::domain::shell::Command;
 use crate::ops::requirement::Report;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
@@ -121,6 +121,18 @@ fn named(names: &[&str]) -> String {
 /// Shows what of whole sources was not taken.
 pub(super) fn show_passed(outcome: &Outcome, ui: &mut Ui) {
     for passed in &outcome.passed {
+        for refused in passed.refused.iter().take(FEW) {
+            ui.warn(format!("{} is left out: {}", refused.file, refused.reason));
+        }
+        let list = Command::new(["list", "--available", "--all", &passed.source]);
+        let list = ui.command(&list);
+        if let Some(rest) = passed.refused.len().checked_sub(FEW + 1) {
+            let count = numbered(rest + 1, "more file is", "more files are");
+            ui.warn(format!("{count} left out; `{list}` names them"));
+        }
+        if passed.lower + passed.behind == 0 {
+            continue;
+        }
         let lower = numbered(passed.lower, "name", "names");
         let behind = numbered(passed.behind, "copy", "copies");
         let what = match (passed.lower, passed.behind) {
@@ -128,8 +140,6 @@ pub(super) fn show_passed(outcome: &Outcome, ui: &mut Ui) {
             (_, 0) => format!("{lower} that may not be agents"),
             _ => format!("{lower} that may not be agents, and {behind} behind others"),
         };
-        let list = Command::new(["list", "--available", "--all", &passed.source]);
-        let list = ui.command(&list);
         ui.status("Left", format!("{what}  {DIM}`{list}` lists them{DIM:#}"));
     }
 }

@@ -341,11 +341,22 @@ impl Outcome {
                 Status::Skipped | Status::Gone | Status::BaseLost
             )
         };
+        let is_changed =
+            |agent: &ChangedAgent| !matches!(agent.status, Status::Current | Status::Edited);
+        let rest = if self
+            .agents
+            .iter()
+            .any(|agent| is_done(agent) && is_changed(agent))
+        {
+            "; the rest was"
+        } else {
+            ""
+        };
         let message = match self.failures.len() {
             // Each was said before; without a rest there is nothing to be glad about.
             _ if !self.agents.iter().any(is_done) => format!("nothing was {done}"),
-            1 => format!("one agent or registry could not be {done}; the rest was"),
-            count => format!("{count} agents or registries could not be {done}; the rest was"),
+            1 => format!("one agent or registry could not be {done}{rest}"),
+            count => format!("{count} agents or registries could not be {done}{rest}"),
         };
         let failure = Failure::new(kind, message);
         Err(match conflicts {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::goal::Prune;
 use super::item::{Item, State};
 use super::scene::Scene;
+use crate::domain::discovery::Refused;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
 use crate::domain::spec::Source;
@@ -83,6 +84,8 @@ pub struct Passed {
     pub lower: usize,
     /// How many files stand behind others of their name.
     pub behind: usize,
+    /// The files that are no agents as they are, and cannot be repaired.
+    pub refused: Vec<Refused>,
 }
 
 impl Plan {

@@ -99,6 +99,13 @@ pub(super) fn selected(
 /// The file that a name means: a path below the agents folder, or the name of a file at any depth.
 fn meant(scene: &Scene<'_>, all: &[String], typed: &str) -> Result<String, Failure> {
     let typed = typed.strip_suffix(".md").unwrap_or(typed);
+    let project = &scene.session.project;
+    let folder = project.display(project.agents_folder());
+    // A path of the project, as shells complete it and other commands print it.
+    let path = typed.strip_prefix("./").unwrap_or(typed);
+    let path = path.strip_prefix(folder.as_str());
+    let path = path.and_then(|path| path.strip_prefix('/'));
+    let typed = path.unwrap_or(typed);
     if all.iter().any(|stem| stem == typed) {
         return Ok(typed.to_owned());
     }

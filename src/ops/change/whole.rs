@@ -7,8 +7,8 @@ use super::plan::Passed;
 use super::planner::Planner;
 use super::specs::Asked;
 use crate::domain::count::{few, numbered};
-use crate::domain::discovery::IndexEntry;
 use crate::domain::discovery::kinds::Kind;
+use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Target};
@@ -49,12 +49,17 @@ impl<'a> Planner<'a, '_> {
         }
         let is_sure = |found: &[IndexEntry]| found.iter().any(|entry| entry.kind <= Kind::Folder);
         let is_any_sure = by_name.values().any(|found| is_sure(found));
+        let is_meant =
+            |refused: &&Refused| folder.is_none_or(|folder| refused.file.starts_with(folder));
+        let refused = snapshot.refused().iter().filter(is_meant).cloned();
+        let refused: Vec<Refused> = refused.collect();
         let place = snapshot.place();
         let place = folder.map_or(place.clone(), |folder| format!("{place}#{folder}"));
         let mut passed = Passed {
             source: snapshot.place(),
             lower: 0,
             behind: behind.len(),
+            refused,
         };
         let (mut all, mut ambiguous) = (Vec::new(), Vec::new());
         for found in by_name.into_values() {
@@ -85,7 +90,7 @@ impl<'a> Planner<'a, '_> {
         if !ambiguous.is_empty() {
             self.plan.failures.push(several(&ambiguous, &place));
         }
-        if passed.lower + passed.behind > 0 {
+        if passed.lower + passed.behind > 0 || !passed.refused.is_empty() {
             self.plan.passed.push(passed);
         }
         Ok(all)

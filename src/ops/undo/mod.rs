@@ -398,6 +398,9 @@ fn others(operation: &Operation, plan: &Plan) -> Option<Command> {
     for agent in &operation.undone_agents {
         agents.remove(agent);
     }
+    if let Plan::Part(part) = plan {
+        agents.retain(|agent| !part.edited.contains(agent));
+    }
     if matches!(plan, Plan::Part(part) if !part.is_whole) {
         return None;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::domain::count::few;
+use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
@@ -24,8 +25,11 @@ pub(super) struct Part {
     pub(super) agents: BTreeSet<AgentName>,
     /// Whether they are all of the operation.
     pub(super) is_whole: bool,
-    /// Their files that are neither as the operation left them nor as it found them.
+    /// Their files that are neither as the operation left them nor as it found them; the manifest is one of them if that holds for one of
+    /// the entries.
     pub(super) changed_since: Vec<PathBuf>,
+    /// The agents whose entries in the manifest are among that.
+    pub(super) edited: BTreeSet<AgentName>,
     /// What it changes.
     pub(super) transaction: Transaction,
 }
@@ -76,6 +80,7 @@ pub(super) fn plan(
         agents.extend(drawn);
     };
     states.refuse_gaps(&next, operation)?;
+    states.refuse_orphans(&next)?;
     let is_shared = |path: &Path| {
         // Entries go back one by one, and bases follow the lockfile.
         let is_text = path == project.manifest_path() || path == project.lockfile_path();
@@ -114,9 +119,16 @@ pub(super) fn plan(
         lockfile: next.lockfile,
         changes,
     };
+    let mut changed_since = reversal.changed_since().to_vec();
+    let is_edited = |name: &&AgentName| states.is_edited(name, operation);
+    let edited: BTreeSet<AgentName> = agents.iter().filter(is_edited).cloned().collect();
+    if !edited.is_empty() || is_whole && states.has_edited_registry(operation) {
+        changed_since.push(project.manifest_path().to_owned());
+    }
     Ok(Part {
         is_whole,
-        changed_since: reversal.changed_since().to_vec(),
+        changed_since,
+        edited,
         transaction: next.transaction(project, label, &states.now.lockfile)?,
         agents,
     })
@@ -165,6 +177,31 @@ impl States {
         next
     }
 
+    /// Whether the manifest says something of an agent that neither the operation nor what was there before it said.
+    fn is_edited(&self, name: &AgentName, operation: &Operation) -> bool {
+        let Some(before) = &self.manifest else {
+            return false;
+        };
+        let now = self.now.manifest.digest_of(name);
+        let left = operation.entries.wanted.get(name);
+        left.is_some_and(|left| *left != now) && before.digest_of(name) != now
+    }
+
+    /// The same of one of the registries.
+    fn has_edited_registry(&self, operation: &Operation) -> bool {
+        let Some(before) = &self.manifest else {
+            return false;
+        };
+        let is_edited = |(name, left): (&String, &Digest)| {
+            let name = RegistryName::new(name);
+            name.is_ok_and(|name| {
+                let now = self.now.manifest.digest_of_registry(&name);
+                now != *left && now != before.digest_of_registry(&name)
+            })
+        };
+        operation.entries.sources.iter().any(is_edited)
+    }
+
     /// Gives back the registries that the operation changed.
     fn restore_registries(&self, next: &mut State, operation: &Operation) -> Result<()> {
         let Some(before) = &self.manifest else {
@@ -208,6 +245,20 @@ impl States {
             .filter(|name| touched.contains(name))
             .cloned()
             .collect()
+    }
+
+    /// Refuses to bring back an agent that a later operation took out of the manifest: the next install would remove its file.
+    fn refuse_orphans(&self, next: &State) -> Result<()> {
+        let known = unwanted(&self.now.manifest, &self.now.lockfile);
+        let mut orphans = unwanted(&next.manifest, &next.lockfile).into_iter();
+        let Some(name) = orphans.find(|name| !known.contains(name)) else {
+            return Ok(());
+        };
+        let list = Command::new(["undo", "--list"]);
+        Err(Failure::failed(format!(
+            "`{name}` is not undone: a later operation took it out of agentpkg.toml"
+        ))
+        .hint(Advice::run(list).and(" shows the operations; undo that one first")))
     }
 
     /// Refuses to leave an agent without one that it requires.

@@ -162,6 +162,19 @@ impl Manifest {
         entry.unwrap_or_else(|| self.as_required(name))
     }
 
+    /// What stands for all that the entry of an agent says: equal entries have equal digests, however they are written.
+    #[must_use]
+    pub fn digest_of(&self, name: &AgentName) -> Digest {
+        let said = (self.agents.get(name), self.required.get(name));
+        Digest::of(format!("{said:?}").as_bytes())
+    }
+
+    /// The same of the entry of a registry.
+    #[must_use]
+    pub fn digest_of_registry(&self, name: &RegistryName) -> Digest {
+        Digest::of(format!("{:?}", self.registry(name)).as_bytes())
+    }
+
     /// The line in which the name is that an assignment of an agent, such as `tools-=Bash`, removes from a list.
     #[must_use]
     pub fn line_of_removal(&self, name: &AgentName, assignment: &str) -> Option<usize> {

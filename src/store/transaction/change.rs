@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
-use crate::domain::name::AgentName;
+use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
 use crate::fs::Content;
@@ -63,6 +63,12 @@ pub struct Entries {
     /// The registries.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub registries: BTreeSet<String>,
+    /// What the manifest says of the agents whose entries changed there, as the operation left it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wanted: BTreeMap<AgentName, Digest>,
+    /// The same of the registries.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, Digest>,
 }
 
 impl Entries {
@@ -72,15 +78,21 @@ impl Entries {
 
     /// Adds what differs between two manifests.
     fn add_manifests(&mut self, before: &Manifest, after: &Manifest) {
-        self.agents
-            .extend(different(before.agents(), after.agents()));
+        for name in different(before.agents(), after.agents()) {
+            let _ = self.wanted.insert(name.clone(), after.digest_of(&name));
+            self.agents.insert(name);
+        }
         let named = |manifest: &Manifest| -> BTreeMap<String, Source> {
             let registries = manifest.registries().iter();
             let named = registries.map(|(name, source)| (name.to_string(), source.clone()));
             named.collect()
         };
-        self.registries
-            .extend(different(&named(before), &named(after)));
+        for name in different(&named(before), &named(after)) {
+            if let Ok(registry) = RegistryName::new(&name) {
+                let _ = (self.sources).insert(name.clone(), after.digest_of_registry(&registry));
+            }
+            self.registries.insert(name);
+        }
     }
 }
 

@@ -120,6 +120,7 @@ impl History {
                 ..
             } = journal;
             entries.agents.retain(|agent| !left_out.contains(agent));
+            entries.wanted.retain(|agent, _| !left_out.contains(agent));
             // A label is part of a line; a label from somebody else must not look like a line of its own.
             let label = label.replace(['\n', '\t'], " ");
             let mut operation = Operation {
