@@ -548,8 +548,8 @@ mod tests {
             "note",
             "It's",
         ] {
-            let head = with("description: d\n", &[&format!("model={plain}")]).unwrap();
-            assert!(head.ends_with(&format!("model: {plain}\n")), "{head}");
+            let head = with("description: d\n", &[&format!("description={plain}")]).unwrap();
+            assert_eq!(head, format!("description: {plain}\n"));
         }
     }
 
