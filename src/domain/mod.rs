@@ -34,7 +34,7 @@ pub mod version;
 
 use std::borrow::Cow;
 
-/// Bytes as text, with a stand-in for what is not UTF-8. Valid text, which is the usual case, is checked many bytes at a time.
+/// Converts bytes to text and replaces invalid UTF-8. Valid text, the usual case, is checked many bytes at a time.
 #[must_use]
 pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {

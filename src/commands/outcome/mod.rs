@@ -68,7 +68,7 @@ pub(super) fn show_install(
     }
 }
 
-/// Warns of files that the user edited so that the client ignores them: what is said to be up to date does not run.
+/// Warns about files that the client ignores because of the user's edits: they are reported as up to date, but do not run.
 fn show_ignored(outcome: &Outcome, ui: &mut Ui) {
     for agent in &outcome.agents {
         let Some(reason) = &agent.ignored else {

@@ -1,5 +1,5 @@
-//! A list of tools as the frontmatter has it, edited name by name: in brackets, one item a line, or names in one text. What is not about a
-//! name that comes or goes stays, byte for byte. Whether the result means what it should, `overridden` checks.
+//! Adds names to a list of tools in the frontmatter and removes names from it. The list is in brackets, one item a line, or names in one
+//! text. All other bytes stay as they are. `overridden` checks that the result means what it should.
 
 use std::ops::Range;
 

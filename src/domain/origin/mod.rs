@@ -1,4 +1,4 @@
-//! Which version of which agent a file was made from, by its text. Pure: texts in, an answer out. Identical files need no comparison of
+//! Finds the version of an agent that a file was made from, by its text. Does no I/O of its own. Identical files need no comparison of
 //! texts, so callers look for the blob first.
 //!
 //! Which agent it is: lines that both texts have, each weighted by its rarity among all agents, out of all that both have.
@@ -86,7 +86,7 @@ struct Difference {
 }
 
 impl Difference {
-    /// Whether another one differs in all the same lines and in more. Another set of keys is judged by its words.
+    /// Whether the other version differs in all the same lines and in more. Versions with another set of keys are compared by words.
     fn is_within(&self, other: &Self) -> bool {
         let (only_here, only_there) = differing(&self.lines, &other.lines);
         only_here == 0 && only_there > 0 && self.has_other_keys == other.has_other_keys
@@ -259,7 +259,7 @@ fn one_of_each(scored: &[Scored]) -> Vec<Scored> {
     first.copied().collect()
 }
 
-/// Two lists as one sorted list, in which it still shows of which each member is.
+/// Joins two lists into one sorted list, and marks which list each member came from.
 fn tagged(one: &[u64], other: &[u64]) -> Vec<u64> {
     let one = one.iter().map(|member| member << 1);
     let other = other.iter().map(|member| (member << 1) | 1);

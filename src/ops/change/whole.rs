@@ -49,8 +49,7 @@ impl<'a> Planner<'a, '_> {
         }
         let is_sure = |found: &[IndexEntry]| found.iter().any(|entry| entry.kind <= Kind::Folder);
         let is_any_sure = by_name.values().any(|found| is_sure(found));
-        let is_meant =
-            |refused: &&Refused| folder.is_none_or(|folder| refused.file.starts_with(folder));
+        let is_meant = |refused: &&Refused| refused.file.starts_with(folder.unwrap_or_default());
         let refused = snapshot.refused().iter().filter(is_meant).cloned();
         let refused: Vec<Refused> = refused.collect();
         let place = snapshot.place();

@@ -199,7 +199,7 @@ impl States {
                 now != *left && now != before.digest_of_registry(&name)
             })
         };
-        operation.entries.sources.iter().any(is_edited)
+        operation.entries.registries.iter().any(is_edited)
     }
 
     /// Gives back the registries that the operation changed.
@@ -207,7 +207,7 @@ impl States {
         let Some(before) = &self.manifest else {
             return Ok(());
         };
-        for name in &operation.entries.registries {
+        for name in operation.entries.registries.keys() {
             let Ok(name) = RegistryName::new(name) else {
                 continue;
             };

@@ -319,34 +319,23 @@ impl LockedAgent {
             "blob = \"{}\"\nsha256 = \"{}\"\nbase = \"{}\"",
             self.blob, self.sha256, self.base
         )?;
-        if !self.adaptations.is_empty() {
-            writeln!(
-                text,
-                "adaptations = {}",
-                list(&mut self.adaptations.iter().map(String::as_str))
-            )?;
-        }
-        if !self.requires.is_empty() {
-            writeln!(
-                text,
-                "requires = {}",
-                list(&mut self.requires.iter().map(AgentName::as_str))
-            )?;
-        }
-        if !self.allowed.is_empty() {
-            writeln!(
-                text,
-                "allowed = {}",
-                list(&mut self.allowed.iter().map(String::as_str))
-            )?;
-        }
-        if !self.overrides.is_empty() {
-            let overrides = self.overrides.texts();
-            writeln!(
-                text,
-                "overrides = {}",
-                list(&mut overrides.iter().map(String::as_str))
-            )?;
+        let overrides = self.overrides.texts();
+        let lists: [(&str, Vec<&str>); 4] = [
+            (
+                "adaptations",
+                self.adaptations.iter().map(String::as_str).collect(),
+            ),
+            (
+                "requires",
+                self.requires.iter().map(AgentName::as_str).collect(),
+            ),
+            ("allowed", self.allowed.iter().map(String::as_str).collect()),
+            ("overrides", overrides.iter().map(String::as_str).collect()),
+        ];
+        for (key, values) in lists {
+            if !values.is_empty() {
+                writeln!(text, "{key} = {}", list(&mut values.into_iter()))?;
+            }
         }
         if let Some(written) = &self.written {
             writeln!(text, "written = \"{written}\"")?;

@@ -335,7 +335,7 @@ fn in_table(
     let version = entry.and_then(|entry| entry.get("version"));
     if let Some(version) = version.filter(|_| !keys.iter().any(|(key, _)| *key == "version")) {
         let version = version.as_str().filter(|version| is_any(Some(version)));
-        // Where nothing else is said, the version does not go, because its comment would go with it.
+        // If the entry says nothing else, the version stays, because removing it would also remove its comment.
         if version.is_some() || keys.is_empty() {
             keys.insert(0, ("version", version.unwrap_or("*").into()));
         }

@@ -60,15 +60,12 @@ pub struct Entries {
     /// The agents.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub agents: BTreeSet<AgentName>,
-    /// The registries.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub registries: BTreeSet<String>,
+    /// The registries, with the digests of their entries as the operation left them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registries: BTreeMap<String, Digest>,
     /// What the manifest says of the agents whose entries changed there, as the operation left it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wanted: BTreeMap<AgentName, Digest>,
-    /// The same of the registries.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub sources: BTreeMap<String, Digest>,
 }
 
 impl Entries {
@@ -82,16 +79,12 @@ impl Entries {
             let _ = self.wanted.insert(name.clone(), after.digest_of(&name));
             self.agents.insert(name);
         }
-        let named = |manifest: &Manifest| -> BTreeMap<String, Source> {
-            let registries = manifest.registries().iter();
-            let named = registries.map(|(name, source)| (name.to_string(), source.clone()));
-            named.collect()
+        let named = |manifest: &Manifest| -> BTreeMap<RegistryName, Source> {
+            manifest.registries().iter().cloned().collect()
         };
         for name in different(&named(before), &named(after)) {
-            if let Ok(registry) = RegistryName::new(&name) {
-                let _ = (self.sources).insert(name.clone(), after.digest_of_registry(&registry));
-            }
-            self.registries.insert(name);
+            let digest = after.digest_of_registry(&name);
+            let _ = self.registries.insert(name.to_string(), digest);
         }
     }
 }

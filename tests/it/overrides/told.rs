@@ -1,4 +1,4 @@
-//! What is said about overrides, and where: removals that find nothing, old tools, long descriptions, contradictions, lost frontmatter.
+//! Which messages commands show about overrides: removals that find nothing, old tools, long descriptions, contradictions, lost frontmatter.
 
 use serde_json::Value;
 
