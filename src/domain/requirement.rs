@@ -432,6 +432,10 @@ fn collect_commands(value: &Value, commands: &mut Vec<String>) {
 /// The servers that fenced blocks declare, with the line counted from 0.
 fn declared(body: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
+    // Every key that is looked for begins with it.
+    if !body.contains("mcp") {
+        return found;
+    }
     let mut fence: Option<&str> = None;
     // Inside a list that continues: the indentation of its key, and whether it is in brackets.
     let mut list: Option<(usize, bool)> = None;

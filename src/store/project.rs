@@ -7,7 +7,7 @@ use super::base_file;
 use super::lockfile::{self, LockedAgent, Lockfile};
 use super::manifest::{self, FollowLinks, Manifest};
 use super::seal::Seal;
-use super::seen::Seen;
+use super::seen::{Agreement, Ground, Seen};
 use crate::domain::definition::overridden;
 use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
@@ -423,10 +423,35 @@ impl Project {
     ) -> Result<Option<Digest>> {
         let path = self.agent_path(name, folder);
         seen.digest(
-            name,
+            &folder.file(name),
             || self.files.look(&path),
             || self.files.read(&path, MAX_AGENT),
         )
+    }
+
+    /// What the agreement of manifest, lockfile and files depends on beside the agents' files; `None`: there is no telling whether it changes.
+    #[must_use]
+    pub fn ground(&self) -> Option<Ground> {
+        let looks = [
+            self.files.look(&self.manifest)?,
+            self.files.look(&self.lockfile)?,
+        ];
+        // Two scopes may have one agents folder.
+        let mut rest = self.manifest.as_os_str().as_encoded_bytes().to_vec();
+        for base in self.files.list(&self.base_folder()).ok()? {
+            rest.push(u8::from(base.entry == Entry::File));
+            rest.extend_from_slice(base.name.as_bytes());
+        }
+        Some(Ground {
+            looks,
+            rest: Digest::of(&rest),
+        })
+    }
+
+    /// Whether manifest, lockfile and files are known to agree, without reading any of them.
+    #[must_use]
+    pub fn agreement(&self, seen: &Seen) -> Option<Agreement> {
+        seen.agreement(|| self.ground(), self.files.look_in(&self.agents))
     }
 
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {

@@ -222,11 +222,15 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
         agents.retain(|agent| agent.is_named);
     }
     let edited = agents.iter().filter(|agent| agent.status == Status::Edited);
-    let note = match edited.count() {
+    let counted = outcome.counted.unwrap_or_default();
+    let note = match edited.count() + counted.edited {
         0 => String::new(),
         count => format!(", {count} with your edits"),
     };
     match agents.as_slice() {
+        [] if counted.agents > 0 => {
+            ui.status("Unchanged", format!("{} agents{note}", counted.agents));
+        }
         [] if !outcome.gone.agents.is_empty() => {}
         [] if is_whole && outcome.agents.is_empty() && outcome.failures.is_empty() => {
             let install = ui.command(&Command::new(["install", "backend-architect"]));
