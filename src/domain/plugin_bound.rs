@@ -78,7 +78,7 @@ pub fn bound(definition: &Definition<'_>, values: &Map<String, Value>, bytes: &[
     let first = definition.body_line();
     let body = text_of(definition.body());
     // Most lines have no path in them.
-    let lines = if body.contains('/') { &*body } else { "" }.lines();
+    let lines = if body.contains('/') { &body } else { "" }.lines();
     let mut left = MAX_FILES;
     let mut is_code = false;
     for (number, line) in lines.enumerate() {

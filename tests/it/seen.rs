@@ -163,10 +163,8 @@ const CHANGES: [(&str, Change); 20] = [
     ("an agent less in the manifest", |sandbox| {
         let is_kept = |line: &&str| !line.starts_with("helper-03");
         manifest(sandbox, |text| {
-            text.lines()
-                .filter(is_kept)
-                .map(|line| format!("{line}\n"))
-                .collect()
+            let lines: Vec<&str> = text.lines().filter(is_kept).collect();
+            lines.join("\n") + "\n"
         });
     }),
     ("an agent more in the manifest", |sandbox| {

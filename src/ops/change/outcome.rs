@@ -2,7 +2,8 @@
 
 use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
-use super::item::{Item, Sides, State, Status};
+use super::item::{Item, State, Status};
+use super::last_merge::Told;
 use super::plan::Plan;
 pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
 use super::scene::Scene;
@@ -15,7 +16,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::{self, Rule};
 use crate::ops::gone::GoneAgent;
-use crate::ops::merge_file::{self, ConflictReport};
+use crate::ops::merge_file::ConflictReport;
 use crate::ops::past::Changed;
 use crate::ops::requirement::Report;
 use crate::store::agreement::versions;
@@ -257,8 +258,12 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     }
     let is_merged =
         goal.edits == Edits::Merge && item.ours.is_some() && item.base != item.candidate.bytes;
-    let sides = is_merged.then(|| item.sides());
-    let merge = sides.as_ref().map(Sides::merge);
+    let told = if is_merged {
+        item.told()
+    } else {
+        Told::default()
+    };
+    let rules = told.rules.into_iter();
     ChangedAgent {
         from: versions(item.before.as_ref()),
         to: item.to(),
@@ -269,7 +274,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             }
             _ => 0,
         },
-        conflicts: merge.as_ref().map(merge_file::report).unwrap_or_default(),
+        conflicts: told.conflicts,
         undecided_of: item
             .is_undecided()
             .then(|| plan.requirer(scene, &item.name)),
@@ -278,11 +283,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             None => Capabilities::of(&item.result().bytes()).shown(),
             Some(_) => Vec::new(),
         },
-        rules: merge
-            .iter()
-            .flat_map(merge::Merge::rules)
-            .map(|(rule, unit)| (rule_name(*rule), unit.to_string()))
-            .collect(),
+        rules: rules.map(|(rule, unit)| (rule_name(rule), unit)).collect(),
         base: item.origin.map(|origin| origin.to_string()),
         ..plain
     }
