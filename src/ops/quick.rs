@@ -33,7 +33,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         return Ok(None);
     }
     let project = &session.project;
-    let ground = project.ground();
+    let looks = project.looks();
     let manifest = session.manifest(frontend)?;
     if manifest.agents().is_empty() || !manifest.policy().is_empty() {
         return Ok(None);
@@ -82,7 +82,8 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
     let is_silent = manifest.warnings().is_empty()
         && manifest.follows_links().is_none()
         && !outcome.agents.iter().any(|agent| agent.ignored.is_some());
-    if let Some(ground) = ground.filter(|ground| is_silent && project.ground() == Some(*ground)) {
+    if let Some(looks) = looks.filter(|looks| is_silent && project.looks() == Some(*looks)) {
+        let ground = project.ground(looks, &bases);
         let agents = outcome.agents.iter();
         let edited = agents.filter(|agent| agent.status == Status::Edited);
         seen.conclude(ground, edited.count());

@@ -14,7 +14,7 @@ use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
 use crate::error::{Failure, Location, Result};
-use crate::fs::{self, Entry, Roots};
+use crate::fs::{self, Entry, Look, Roots};
 
 /// The largest agent file that is read, in bytes.
 pub const MAX_AGENT: u64 = 1 << 20;
@@ -429,29 +429,32 @@ impl Project {
         )
     }
 
-    /// What the agreement of manifest, lockfile and files depends on beside the agents' files; `None`: there is no telling whether it changes.
+    /// The looks of manifest and lockfile; `None`: there is no telling whether they change.
     #[must_use]
-    pub fn ground(&self) -> Option<Ground> {
-        let looks = [
+    pub fn looks(&self) -> Option<[Look; 2]> {
+        Some([
             self.files.look(&self.manifest)?,
             self.files.look(&self.lockfile)?,
-        ];
+        ])
+    }
+
+    /// What the agreement of manifest, lockfile and files depends on beside the agents' files.
+    #[must_use]
+    pub fn ground(&self, looks: [Look; 2], bases: &KeptBases) -> Ground {
         // Two scopes may have one agents folder.
         let mut rest = self.manifest.as_os_str().as_encoded_bytes().to_vec();
-        for base in self.files.list(&self.base_folder()).ok()? {
-            rest.push(u8::from(base.entry == Entry::File));
-            rest.extend_from_slice(base.name.as_bytes());
+        for base in &bases.0 {
+            rest.extend_from_slice(base.as_bytes());
         }
-        Some(Ground {
-            looks,
-            rest: Digest::of(&rest),
-        })
+        let rest = Digest::of(&rest);
+        Ground { looks, rest }
     }
 
     /// Whether manifest, lockfile and files are known to agree, without reading any of them.
     #[must_use]
     pub fn agreement(&self, seen: &Seen) -> Option<Agreement> {
-        seen.agreement(|| self.ground(), self.files.look_in(&self.agents))
+        let ground = || Some(self.ground(self.looks()?, &self.kept_bases().ok()?));
+        seen.agreement(ground, self.files.look_in(&self.agents))
     }
 
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
