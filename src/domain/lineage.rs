@@ -4,7 +4,6 @@
 //! A file that stood at the earlier commit with other bytes is another agent, and never the answer to where this one went.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::digest::ObjectId;
 use super::discovery::IndexEntry;
@@ -89,7 +88,7 @@ pub struct Successors {
 }
 
 /// The lines of a text that are not blank, as sorted hashes.
-pub(super) type Lines = Vec<u64>;
+pub type Lines = Vec<u64>;
 
 /// Two states of a source, with what was found out about their texts.
 #[derive(Debug)]
@@ -390,7 +389,9 @@ pub fn kept(text: &[u8], other: &[u8]) -> u32 {
     percent(&lines(text), &lines(other), &|_| 1.0)
 }
 
-pub(super) fn lines(text: &[u8]) -> Lines {
+/// The lines of a text that are not blank. Indexes keep them: whoever changes what they are raises the format of `store::index::past`.
+#[must_use]
+pub fn lines(text: &[u8]) -> Lines {
     let mut hashes: Lines = hashed_lines(text).map(|(hash, _)| hash).collect();
     hashes.sort_unstable();
     hashes
@@ -399,11 +400,28 @@ pub(super) fn lines(text: &[u8]) -> Lines {
 /// The lines of a text that are not blank, without white space around them, each with its hash.
 pub(super) fn hashed_lines(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.filter(|line| !line.is_empty()).map(|line| {
-        let mut hasher = DefaultHasher::new();
-        line.hash(&mut hasher);
-        (hasher.finish(), line)
-    })
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| (hash(line), line))
+}
+
+/// A hash that is the same on every machine and in every version of the program.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |state: u64, word: u64| {
+        let state = (state ^ word).wrapping_mul(FACTOR);
+        state ^ (state >> 32)
+    };
+    let mut words = bytes.chunks_exact(8);
+    let mut state = mix(0, bytes.len() as u64);
+    for word in &mut words {
+        state = mix(
+            state,
+            u64::from_le_bytes(word.try_into().unwrap_or_default()),
+        );
+    }
+    let mut rest = [0; 8];
+    rest[..words.remainder().len()].copy_from_slice(words.remainder());
+    mix(mix(state, u64::from_le_bytes(rest)), FACTOR)
 }
 
 /// The share of the lines of one text that the other one has, in percent, rounded down.

@@ -21,27 +21,59 @@ pub struct PastFile {
     pub commit: ObjectId,
 }
 
+/// A commit, with what it gave to files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The commit.
+    pub commit: ObjectId,
+    /// Whether these are the differences from its first parent. Otherwise they are all of its files.
+    pub has_parent: bool,
+    /// The files, each with its content.
+    pub files: Vec<(String, ObjectId)>,
+}
+
 /// The past of all files, as far as it was looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PastFiles {
-    /// The contents, newest first, each path with each content once.
-    pub files: Vec<PastFile>,
+    /// The commits, newest first.
+    pub commits: Vec<Given>,
     /// Whether the history was followed to its beginning; otherwise it is cut, or was too long.
     pub is_whole: bool,
 }
 
+impl PastFiles {
+    /// The contents, newest first, each path with each content once.
+    #[must_use]
+    pub fn files(&self) -> Vec<PastFile> {
+        let mut known = HashSet::new();
+        let given = self.commits.iter().flat_map(|given| {
+            let files = given.files.iter();
+            files.map(|(path, blob)| (path, *blob, given.commit))
+        });
+        let first = given.filter(|(path, blob, _)| known.insert((*path, *blob)));
+        first
+            .map(|(path, blob, commit)| PastFile {
+                path: path.clone(),
+                blob,
+                commit,
+            })
+            .collect()
+    }
+}
+
 impl Repository {
-    /// What the files for which `is_wanted` is true held in the history of a commit, on all its branches.
-    pub fn past_files(
+    /// What the files for which `is_wanted` is true held in the history of a commit, on all its branches. `known`: what an earlier look
+    /// found a commit to give.
+    pub fn past_files<'k>(
         &self,
         commit: ObjectId,
         is_wanted: &dyn Fn(&str) -> bool,
+        known: &dyn Fn(ObjectId) -> Option<&'k Given>,
     ) -> Result<PastFiles, GitError> {
         let mut past = PastFiles {
-            files: Vec::new(),
+            commits: Vec::new(),
             is_whole: true,
         };
-        let mut known = HashSet::new();
         let cut = self.cut();
         let mut seen = HashSet::from([commit]);
         let mut open = BinaryHeap::from([(self.commit_time(commit)?, commit)]);
@@ -71,20 +103,26 @@ impl Repository {
                     Err(error) => return Err(error),
                 }
             }
-            let files = match self.given(before, commit, is_wanted) {
-                Ok(files) => files,
-                // Of a merge, the folders of its other sides may not have been fetched.
-                Err(GitError::MissingObject { .. }) => {
-                    past.is_whole = false;
-                    continue;
-                }
-                Err(error) => return Err(error),
+            let has_parent = before.is_some();
+            // Where the history was cut then, it may not be cut now.
+            let known = known(commit).filter(|known| known.has_parent == has_parent);
+            let files = match known {
+                Some(known) => known.files.clone(),
+                None => match self.given(before, commit, is_wanted) {
+                    Ok(files) => files,
+                    // Of a merge, the folders of its other sides may not have been fetched.
+                    Err(GitError::MissingObject { .. }) => {
+                        past.is_whole = false;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
             };
-            for (path, blob) in files {
-                if known.insert((path.clone(), blob)) {
-                    past.files.push(PastFile { path, blob, commit });
-                }
-            }
+            past.commits.push(Given {
+                commit,
+                has_parent,
+                files,
+            });
         }
         past.is_whole = false;
         Ok(past)

@@ -27,7 +27,7 @@ mod watchdog;
 pub use self::bare::{init_bare, may_be_cut, remove_head};
 pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, RemoteRefs};
 pub use self::config::LocalConfig;
-pub use self::contents::{PastFile, PastFiles};
+pub use self::contents::{Given, PastFile, PastFiles};
 pub use self::error::GitError;
 pub use self::local::{Repository, RevisionKind, hash_blob};
 pub use self::past::{FileChange, FilePast};

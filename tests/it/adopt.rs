@@ -319,7 +319,7 @@ fn far() -> Option<(Sandbox, Server, String)> {
     let mut upstream = RepoBuilder::bare(&sandbox.path().join("srv/far.git"));
     upstream.file(PLANNER, &old);
     let _ = upstream.commit("first");
-    upstream.file(PLANNER, old.replace("does", "did"));
+    upstream.file(PLANNER, agent("architect"));
     let _ = upstream.commit("second");
     let server = Server::start(&sandbox.path().join("srv"));
     let _ = sandbox.write("project/.claude/agents/planner.md", &old);
@@ -545,4 +545,78 @@ fn undoing_more_after_an_adoption_never_costs_the_file() {
         "{}",
         second.all()
     );
+}
+
+#[test]
+fn the_same_bytes_in_several_sources_are_named() {
+    let text = agent("planner");
+    let Some(stage) = Stage::new(&[("agents/chief.md", &text)]) else {
+        return;
+    };
+    let mut other = RepoBuilder::bare(&stage.sandbox.path().join("other.git"));
+    other.file(PLANNER, &text);
+    let _ = other.commit("first");
+    let url = other.url();
+    let add = ["registry", "add", url.as_str(), "--name", "zoo"];
+    let _ = stage.sandbox.run(&add).code(0);
+    stage.copy("planner", &text);
+    // The one that is named like the file, though its registry is not the first.
+    let said = stage.run("adopt --all --dry-run").code(0).all();
+    assert!(
+        said.contains("planner   zoo") || said.contains("planner  zoo"),
+        "{said}"
+    );
+    assert!(
+        said.contains("identical; also in team#agents/chief.md"),
+        "{said}"
+    );
+    let edited = text.replace("does 3\n", "does three\n");
+    stage.copy("planner", &edited);
+    let document = stage.run("adopt --all --dry-run --json").code(0).json();
+    let notes = &document["agents"][0]["notes"];
+    assert_eq!(notes[0], "1 line differs", "{document}");
+    assert_eq!(document["agents"][0]["registry"], "zoo");
+    // What a source has now comes before what another one had.
+    other.file(PLANNER, agent("architect"));
+    let _ = other.commit("second");
+    stage.copy("planner", &text);
+    let document = stage.run("adopt --all --dry-run --json").code(0).json();
+    assert_eq!(document["agents"][0]["registry"], "team", "{document}");
+    let also = document["agents"][0]["notes"][1].as_str().unwrap();
+    assert!(also.starts_with("also in zoo#agents/planner.md@"), "{also}");
+}
+
+#[test]
+fn a_working_copy_says_under_which_address_its_history_is_searched() {
+    let old = agent("planner");
+    let Some(stage) = Stage::new(&[("agents/other.md", &agent("other"))]) else {
+        return;
+    };
+    let mut checkout = RepoBuilder::with_work_tree(&stage.sandbox.path().join("checkout"));
+    checkout.file(PLANNER, &old);
+    let _ = checkout.commit("first");
+    let new = old
+        .replace("does 3\n", "does three\n")
+        .replace("does 4\n", "does four\n");
+    checkout.file(PLANNER, &new);
+    let _ = checkout.commit("second");
+    let _ = stage.sandbox.write("checkout/agents/planner.md", &new);
+    let mine = old.replace("does 9\n", "does mine\n");
+    stage.copy("planner", &mine);
+    let said = stage
+        .run("adopt planner --from ../checkout --dry-run")
+        .code(0)
+        .all();
+    assert!(said.contains("3 lines differ"), "{said}");
+    assert!(said.contains("without its history"), "{said}");
+    let folder = fs::canonicalize(stage.sandbox.path().join("checkout")).unwrap();
+    let address = format!("file://{}", folder.display());
+    assert!(said.contains(&address), "{said}");
+    let said = stage.run(&format!("adopt planner --from {address} --dry-run"));
+    let said = said.code(0).all();
+    assert!(said.contains("1 line differs"), "{said}");
+    // The same bytes need no history.
+    stage.copy("planner", &new);
+    let said = stage.run("adopt planner --from ../checkout").code(0).all();
+    assert!(!said.contains("without its history"), "{said}");
 }

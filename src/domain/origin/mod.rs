@@ -10,11 +10,10 @@
 mod scores;
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use self::scores::{Scored, Scores};
 use super::definition;
-use super::lineage::{Lines, hashed_lines, lines};
+use super::lineage::{Lines, hash, hashed_lines, lines};
 
 /// What has a lower score, in percent, is not where a file is from.
 pub const LEAST: u32 = 60;
@@ -108,7 +107,18 @@ impl Versions {
     /// Adds a version of an agent, and gives its number. All versions of an agent are added before those of the next one; where nothing
     /// else decides, earlier ones are preferred.
     pub fn add(&mut self, agent: usize, text: &[u8]) -> usize {
-        self.scores.add(agent, &lines(text));
+        let numbers = self.scores.learn(&lines(text));
+        self.add_lines(agent, numbers)
+    }
+
+    /// Takes note of the lines of texts by their hashes, and gives a number for each.
+    pub fn learn(&mut self, lines: &[u64]) -> Vec<u32> {
+        self.scores.learn(lines)
+    }
+
+    /// The same as [`Self::add`], for a text whose lines have [these numbers](Self::learn).
+    pub fn add_lines(&mut self, agent: usize, numbers: Vec<u32>) -> usize {
+        self.scores.add(agent, numbers);
         self.count += 1;
         self.count - 1
     }
@@ -124,9 +134,10 @@ impl Versions {
         let own = Text::of(text);
         let named = self.scores.best(&own.lines, is_named);
         match decide(&own, &named, &mut *texts) {
-            Origin::Unknown(_) => decide(&own, &self.scores.best(&own.lines, &|_| true), texts),
-            origin => origin,
+            Origin::Unknown(_) => {}
+            origin => return origin,
         }
+        decide(&own, &self.scores.best(&own.lines, &|_| true), texts)
     }
 
     /// The version of one agent that is most like a text, however little that is.
@@ -175,7 +186,15 @@ fn decide(own: &Text, scored: &[Scored], texts: Texts<'_>) -> Origin {
 /// How versions differ from a text, the nearest first; each text once, whatever its white space.
 fn by_difference(own: &Text, scored: Vec<Scored>, texts: Texts<'_>) -> Vec<Difference> {
     let numbers: Vec<usize> = scored.iter().map(|scored| scored.version).collect();
-    let texts: HashMap<usize, Vec<u8>> = texts(&numbers).into_iter().collect();
+    differences(own, scored, &texts(&numbers).into_iter().collect())
+}
+
+/// The same with their texts.
+fn differences(
+    own: &Text,
+    scored: Vec<Scored>,
+    texts: &HashMap<usize, Vec<u8>>,
+) -> Vec<Difference> {
     let mut known = BTreeSet::new();
     let mut found: Vec<Difference> = Vec::new();
     for scored in scored {
@@ -214,16 +233,16 @@ impl Text {
     fn of(text: &[u8]) -> Self {
         let words = |line: &[u8]| {
             let words = line.split(u8::is_ascii_whitespace);
-            words.filter(|word| !word.is_empty()).map(hashed).collect()
+            words.filter(|word| !word.is_empty()).map(hash).collect()
         };
         let bare = text.iter().filter(|byte| !byte.is_ascii_whitespace());
         let bare: Vec<u8> = bare.copied().collect();
         Self {
             lines: lines(text),
             words: hashed_lines(text)
-                .map(|(hash, line)| (hash, words(line)))
+                .map(|(number, line)| (number, words(line)))
                 .collect(),
-            bare: hashed(bare),
+            bare: hash(&bare),
             keys: definition::keys(text),
         }
     }
@@ -281,12 +300,6 @@ fn without(one: &[u64], other: &[u64]) -> Vec<u64> {
         rest.next_if(|other| other == member).is_none()
     };
     one.iter().filter(is_only_here).copied().collect()
-}
-
-fn hashed(what: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

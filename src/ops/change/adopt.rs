@@ -11,10 +11,11 @@ use super::specs;
 use super::unmanaged::{Copied, leave, selected};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::fs::Content;
-use crate::ops::origins::{Found, Look, Pool, Searched};
+use crate::ops::origins::{Found, Look, Missing, Pool, Searched};
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
 use crate::ops::resolver::Resolved;
 use crate::ops::session::Session;
@@ -47,8 +48,9 @@ pub(super) fn items(
             let searched = pool.search(&file.name, &file.bytes, frontend);
             decide(planner, file, searched, frontend)?;
         }
-        say_what_is_missing(planner, &pool, frontend);
-        planner.plan.sources = sources.len() - pool.absent().len();
+        say_what_has_a_history(planner, pool.missing(), frontend);
+        say_what_is_missing(planner, pool.missing(), frontend);
+        planner.plan.sources = sources.len() - pool.missing().absent.len();
         return Ok(());
     };
     planner.plan.sources = 1;
@@ -112,6 +114,7 @@ fn from_spec(
         };
         decide(planner, copied, searched, frontend)?;
     }
+    say_what_has_a_history(planner, pool.missing(), frontend);
     Ok(())
 }
 
@@ -176,7 +179,7 @@ fn at_version(
                 } else {
                     "as you said"
                 };
-                take(planner, file, &resolved, note.to_owned(), frontend)?;
+                take(planner, file, &resolved, vec![note.to_owned()], frontend)?;
             }
             Err(failure) => planner.problem(failure)?,
         }
@@ -193,9 +196,7 @@ fn decide(
 ) -> Result<()> {
     let stem = file.stem();
     match searched {
-        Searched::Version(found) => {
-            take(planner, file, &found.resolved, found.difference(), frontend)
-        }
+        Searched::Version(found) => take(planner, file, &found.resolved, found.notes(), frontend),
         Searched::Several(several) => {
             let answers = Answers::of(
                 frontend,
@@ -204,7 +205,7 @@ fn decide(
             );
             if answers == Answers::Person {
                 if let Some(found) = chosen(&stem, &several, frontend)? {
-                    return take(planner, file, &found.resolved, found.difference(), frontend);
+                    return take(planner, file, &found.resolved, found.notes(), frontend);
                 }
                 leave(
                     planner,
@@ -296,7 +297,7 @@ fn take(
     planner: &mut Planner<'_, '_>,
     file: &Copied,
     resolved: &Resolved<'_>,
-    note: String,
+    notes: Vec<String>,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let (scene, name, bytes) = (planner.scene, &file.name, &file.bytes);
@@ -318,7 +319,7 @@ fn take(
     item.is_named = true;
     item.chain = vec!["the command line".to_owned()];
     item.wanted = Some(wanted);
-    item.adopt(candidate, note);
+    item.adopt(candidate, notes);
     planner.plan.items.push(item);
     Ok(())
 }
@@ -351,24 +352,43 @@ fn target(
     (target != Target::Name(name.to_string())).then_some(target)
 }
 
+/// Says which sources were looked at without their history, where a version of it may be nearer.
+fn say_what_has_a_history(
+    planner: &Planner<'_, '_>,
+    missing: &Missing,
+    frontend: &mut dyn Frontend,
+) {
+    for (place, address) in &missing.without_history {
+        let what = format!("`{place}` is read as the folder that it is now, without its history; ");
+        let advice = Advice::say(what)
+            .and_run(from(planner, address))
+            .and(" searches its history, too");
+        frontend.report(Event::warning(advice));
+    }
+}
+
 /// Says which sources could not be looked at, where something was not found.
-fn say_what_is_missing(planner: &Planner<'_, '_>, pool: &Pool<'_>, frontend: &mut dyn Frontend) {
+fn say_what_is_missing(planner: &Planner<'_, '_>, missing: &Missing, frontend: &mut dyn Frontend) {
     if planner.plan.unmanaged.is_empty() {
         return;
     }
     for (places, what) in [
-        (pool.absent(), "is not here"),
-        (pool.partial(), "is here only in part"),
+        (&missing.absent, "is not here"),
+        (&missing.partial, "is here only in part"),
     ] {
         for place in places {
-            let mut typed = planner.goal.typed.clone();
-            typed.options.clear();
-            let fetch = typed.with(&["--from", place]);
             let what = format!("the history of `{place}` {what}; ");
             let advice = Advice::say(what)
-                .and_run(fetch)
+                .and_run(from(planner, place))
                 .and(" fetches all its commits and every version of its agents");
             frontend.report(Event::warning(advice));
         }
     }
+}
+
+/// The command as it was typed, with this source.
+fn from(planner: &Planner<'_, '_>, place: &str) -> Command {
+    let mut typed = planner.goal.typed.clone();
+    typed.options.clear();
+    typed.with(&["--from", place])
 }

@@ -8,7 +8,7 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::git::PastFile;
 use crate::ops::candidate::Candidate;
-use crate::ops::report::{Frontend, relay};
+use crate::ops::report::Frontend;
 use crate::ops::resolver::Resolved;
 use crate::store::manifest::Wanted;
 
@@ -48,14 +48,14 @@ pub(super) fn same_bytes(
     let file = &resolved.entry.file;
     let mut same = resolved.clone();
     if blob != resolved.entry.blob {
-        let watch = &mut |event| relay(frontend, event);
         // A version that was asked for is not replaced by an older one.
         let past = match wanted.version {
-            None => resolved.snapshot.past_files(false, watch).ok().flatten(),
+            None => resolved.snapshot.past_files().ok().flatten(),
             Some(_) => None,
         };
         let is_same = |past: &&PastFile| past.path == *file && past.blob == blob;
-        let Some(past) = past.iter().flat_map(|past| &past.files).find(is_same) else {
+        let past = past.map(|past| past.files()).unwrap_or_default();
+        let Some(past) = past.iter().find(is_same) else {
             return Ok(());
         };
         same.entry.blob = blob;
@@ -70,6 +70,6 @@ pub(super) fn same_bytes(
     } else {
         "identical to an earlier version"
     };
-    item.adopt(candidate, note.to_owned());
+    item.adopt(candidate, vec![note.to_owned()]);
     Ok(())
 }

@@ -182,12 +182,12 @@ impl Item {
     }
 
     /// Takes its file as it is, as edits of this version.
-    pub(super) fn adopt(&mut self, candidate: Candidate, note: String) {
+    pub(super) fn adopt(&mut self, candidate: Candidate, notes: Vec<String>) {
         self.base.clone_from(&candidate.bytes);
         self.candidate = candidate;
         self.is_adopted = true;
         self.is_blocked = false;
-        self.notes.push(note);
+        self.notes.extend(notes);
     }
 
     /// The folder of its file: it stays where it is.

@@ -7,6 +7,7 @@
 //! registries/<slug>-<sha256 of the URL>/lock          held while the folder changes
 //!                                      /git/          bare, without what nobody asked for; the remote's branches are in `refs/remotes/origin`
 //!                                      /index/<commit>.index, and `head`: which of them is the newest
+//!                                      /past          what its files ever held, and their lines: for the commit that was searched last
 //!                                      /checked       seconds since 1970 of the last look at all references of the remote
 //!                                      /checked-head  the same of its default branch alone
 //!                                      /whole         the server gives no single objects

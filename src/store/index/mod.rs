@@ -22,6 +22,7 @@ mod amend;
 mod blocks;
 mod format;
 mod offered;
+mod past;
 mod record;
 mod search;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use self::format::{
     FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, Section, WORD, checksum, hash, long, number,
 };
 pub use self::offered::Offered;
+pub use self::past::Past;
 use self::record::decode;
 pub use self::search::{Found, Query, Tier};
 pub(super) use self::write::{Image, image};

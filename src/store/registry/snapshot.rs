@@ -23,6 +23,7 @@ use crate::domain::version::{Reference, VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 use crate::git::PastFiles;
+use crate::store::index::Past;
 use crate::store::project::MAX_AGENT;
 use crate::store::{builtin, cache};
 
@@ -335,16 +336,29 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// What the Markdown files of the source ever held, as far as its history is here; `None` for sources without history. `is_fetched`:
-    /// what is not here of the history is fetched first.
-    pub fn past_files(&self, is_fetched: bool, watch: Watch<'_>) -> Result<Option<PastFiles>> {
+    /// What the Markdown files of the source ever held, as far as its history is here; `None` for sources without history.
+    pub fn past_files(&self) -> Result<Option<PastFiles>> {
+        let history = self.history();
+        let past = history.map(|(repository, commit)| repository.past_files(commit));
+        past.transpose()
+    }
+
+    /// The same, with what is known of the lines of the texts. `is_fetched`: what is not here of the history is fetched first.
+    pub fn past(&self, is_fetched: bool, watch: Watch<'_>) -> Result<Option<Past>> {
         let Some((repository, commit)) = self.history() else {
             return Ok(None);
         };
         if is_fetched {
             repository.fetch_history(watch)?;
         }
-        repository.past_files(commit).map(Some)
+        repository.past(commit).map(Some)
+    }
+
+    /// Reads the texts whose lines are not known, as far as they can be had.
+    pub fn read_past(&self, past: &mut Past, watch: Watch<'_>) {
+        if let Some((repository, _)) = self.history() {
+            repository.read_past(past, watch);
+        }
     }
 
     /// Texts by blob, as many of them as can be had.
