@@ -547,6 +547,39 @@ fn undoing_more_after_an_adoption_never_costs_the_file() {
     );
 }
 
+/// A text whose lines were all wrapped anew: no line is as it was.
+fn wrapped(text: &str) -> String {
+    let (head, body) = text.split_once("\n\n").unwrap();
+    let words: Vec<&str> = body.split_whitespace().collect();
+    let lines = words.chunks(7).map(|words| words.join(" ") + "\n");
+    format!("{head}\n\n{}", lines.collect::<String>())
+}
+
+#[test]
+fn a_file_with_other_lines_and_the_same_words_is_asked_about() {
+    let old = agent("planner");
+    let Some(stage) = Stage::new(&[(PLANNER, &old), ("agents/other.md", &agent("other"))]) else {
+        return;
+    };
+    let mine = wrapped(&old).replace("description: Does planner", "description: Mine");
+    stage.copy("planner", &mine);
+    let said = stage.run("adopt planner").code(4).all();
+    assert!(said.contains("may be from this version"), "{said}");
+    assert!(said.contains("adopt planner --from team"), "{said}");
+    assert_eq!(stage.file("planner"), mine);
+    for line in ["adopt --all", "adopt --all --yes"] {
+        assert!(stage.run(line).code(4).all().contains("may be from this"));
+    }
+    let document = stage.run("adopt --all --dry-run --json").code(0).json();
+    let left = &document["not_adopted"][0];
+    assert_eq!(left["candidates"][0]["spec"], "team#agents/planner.md");
+    assert_eq!(document["asks"][0]["kind"], "candidate");
+    // What is not from there is not asked about.
+    stage.copy("planner", &wrapped(&agent("gardener")));
+    let said = stage.run("adopt --all").code(0).all();
+    assert!(said.contains("no origin found"), "{said}");
+}
+
 #[test]
 fn the_same_bytes_in_several_sources_are_named() {
     let text = agent("planner");

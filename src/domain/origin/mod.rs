@@ -5,13 +5,17 @@
 //!
 //! Which version of it: each differs from the file in some lines. What two versions have in common there says nothing, so they are compared
 //! by the rest. A version is told from another one if only the other differs in further lines; else by the words of these lines, if the
-//! other has at least twice as many that differ only there.
+//! other has at least three times as many that differ only there.
+//!
+//! Where too few lines are left, but much of the words, the agent is known and the version is a guess, so it is always asked about.
 
 mod scores;
+mod words;
 
 use std::collections::{BTreeSet, HashMap};
 
 use self::scores::{Scored, Scores};
+use self::words::Pairs;
 use super::definition;
 use super::lineage::{Lines, hash, hashed_lines, lines};
 
@@ -20,9 +24,14 @@ pub const LEAST: u32 = 60;
 /// Scores that are not further apart than this do not tell two agents apart, in points.
 const CLOSE: f64 = 5.0;
 /// How many times as many differing words of its own tell a version from the nearest one.
-const CLEAR: usize = 2;
+const CLEAR: usize = 3;
 /// How many agents are named where none is the origin.
 const NEAREST: usize = 3;
+/// How much of the pairs of words has to be the same for a version to be asked about, in percent. Of 612 agents of other
+/// repositories than six histories, the likest that is not from there had 20; of 91 that are and keep few lines, 64 had 40 or more.
+const ASKED: f64 = 40.0;
+/// How many versions are compared by their words.
+const MAX_COMPARED: usize = 200;
 
 /// A version that a file may have been made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +146,60 @@ impl Versions {
             Origin::Unknown(_) => {}
             origin => return origin,
         }
-        decide(&own, &self.scores.best(&own.lines, &|_| true), texts)
+        let all = self.scores.best(&own.lines, &|_| true);
+        let nearest = match decide(&own, &all, &mut *texts) {
+            Origin::Unknown(nearest) => nearest,
+            origin => return origin,
+        };
+        let agents = self.scores.agents();
+        let named = agents.filter(|(agent, _)| is_named(*agent));
+        let mut versions: Vec<usize> = named.flat_map(|(_, versions)| versions).collect();
+        for near in &nearest {
+            versions.extend(self.scores.versions_beside(near.version));
+        }
+        let found = self.rewritten(text, &own, &versions, texts);
+        if found.is_empty() {
+            Origin::Unknown(nearest)
+        } else {
+            Origin::Several(found)
+        }
+    }
+
+    /// The versions of which most words are left, though their lines are not, the likeliest first.
+    fn rewritten(
+        &self,
+        text: &[u8],
+        own: &Text,
+        versions: &[usize],
+        texts: Texts<'_>,
+    ) -> Vec<Match> {
+        let mut known = BTreeSet::new();
+        let versions = versions.iter().copied();
+        let versions: Vec<usize> = versions
+            .filter(|version| known.insert(*version))
+            .take(MAX_COMPARED)
+            .collect();
+        let texts: HashMap<usize, Vec<u8>> = texts(&versions).into_iter().collect();
+        // What all agents of a collection have in common says nothing about one of them.
+        let pairs = |text: &[u8]| {
+            let lines = hashed_lines(text).filter(|(line, _)| self.scores.is_rare(*line));
+            Pairs::of(lines.map(|(_, line)| line))
+        };
+        let own_pairs = pairs(text);
+        let scored = versions.iter().filter_map(|version| {
+            let score = pairs(texts.get(version)?).shared(&own_pairs);
+            let agent = self.scores.agent_of(*version)?;
+            (score >= ASKED).then_some(Scored {
+                version: *version,
+                agent,
+                score,
+            })
+        });
+        let mut found = differences(own, scored.collect(), &texts);
+        found.sort_by(|one, other| other.scored.score.total_cmp(&one.scored.score));
+        let best = found.first().map_or(0.0, |found| found.scored.score);
+        found.retain(|found| best - found.scored.score <= CLOSE);
+        found.iter().map(matched).collect()
     }
 
     /// The version of one agent that is most like a text, however little that is.

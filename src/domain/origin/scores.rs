@@ -104,6 +104,36 @@ impl Scores {
         self.versions.push(lines.into());
     }
 
+    /// The agents, each with its versions.
+    pub(super) fn agents(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.agents.iter().cloned()
+    }
+
+    /// The agent of a version.
+    pub(super) fn agent_of(&self, version: usize) -> Option<usize> {
+        let (agent, _) = self.around(version)?;
+        Some(*agent)
+    }
+
+    /// All versions of the agent of a version.
+    pub(super) fn versions_beside(&self, version: usize) -> Range<usize> {
+        let around = self.around(version);
+        around.map_or(0..0, |(_, versions)| versions.clone())
+    }
+
+    /// Whether at most one agent has a line.
+    pub(super) fn is_rare(&self, line: u64) -> bool {
+        let number = self.numbers.get(&line);
+        number.is_none_or(|number| self.weights().having(*number).len() < 2)
+    }
+
+    fn around(&self, version: usize) -> Option<&(usize, Range<usize>)> {
+        let after = self
+            .agents
+            .partition_point(|(_, versions)| versions.end <= version);
+        self.agents.get(after)
+    }
+
     /// The versions of the agents that are most like a text, the best first: of all that are as near as the best, if that is near enough,
     /// and otherwise of the nearest few. Only agents for which `is_wanted` is true are looked at.
     pub(super) fn best(&self, own: &Lines, is_wanted: &dyn Fn(usize) -> bool) -> Vec<Scored> {

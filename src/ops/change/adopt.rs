@@ -226,7 +226,7 @@ fn decide(
             if answers != Answers::Shown {
                 planner.plan.failures.push(failure);
             }
-            let why = "it may be from several versions".to_owned();
+            let why = format!("it {}", may_be_from(&several));
             leave(planner, (&stem, false), why, likely(&several));
             Ok(())
         }
@@ -271,16 +271,20 @@ fn chosen<'f, 'a>(
     Ok(several.get(chosen))
 }
 
+fn may_be_from(several: &[Found<'_>]) -> &'static str {
+    match several {
+        [_] => "may be from this version",
+        _ => "may be from several versions",
+    }
+}
+
 /// That it cannot be told which version a file is from, and how to say it.
 fn unsure(goal: &Goal, stem: &str, several: &[Found<'_>]) -> Failure {
     let lines = several
         .iter()
         .map(|found| format!("{}  {}", found.spec(), found.difference()));
-    let failure = Failure::new(
-        Kind::Consent,
-        format!("`{stem}` may be from several versions"),
-    )
-    .listing(lines);
+    let failure =
+        Failure::new(Kind::Consent, format!("`{stem}` {}", may_be_from(several))).listing(lines);
     match several.first() {
         None => failure,
         Some(first) => {
