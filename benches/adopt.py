@@ -3,15 +3,22 @@
 
     cargo build --release
     python3 benches/adopt.py found --triples FOLDER --histories FOLDER [--all] [--program target/release/agentpkg]
+    python3 benches/adopt.py strangers --corpus FOLDER --histories FOLDER [--program target/release/agentpkg]
     python3 benches/adopt.py time [--rounds 5] [--program target/release/agentpkg]
 
 `found` reads copies whose origin is known: `index.jsonl` in the folder of triples has one JSON object a line with `kind`, `base`, `ours`,
 `downstream` and `ours_path`; the texts are in `blobs/ID.md`. Those of the kinds copy-edit and fork-edit whose base is in one of the
 histories (`*.bundle`) are looked for in the histories that have the base (`--all`: in all), except in the downstream's own: what is called
-like its owner. It prints how many are right, asked, not found and wrong (files with conflict markers are never adopted), and each one that is wrong or asked. `nearer` is a wrong one that
-differs from the file in fewer words than the recorded base: mostly the file took over a later change of upstream by hand.
+like its owner. It prints how many are right, asked, not found and wrong (files with conflict markers are never adopted), and each one that
+is wrong or asked. `nearer` is a wrong one that differs from the file in fewer words than the recorded base: the file took over a later change
+of upstream by hand. How much of that change it has stands beside it, in words. `asked`: whether the right version is the first one that is
+offered, or one of the others.
 
-`time` makes 20 registries of 200 agents with a history, and 200 copied files. Nothing is judged; the limit stands beside the figure.
+`strangers` looks for agents of other repositories in all histories: `index.jsonl` in their folder has one JSON object a line with `repo`,
+`path` and `file`. It prints how many are found and asked about, and each of the latter, for a person to say whether it is from there.
+
+`time` makes 20 registries of 200 agents with a history, and 200 copied files. A fetch over a network takes longer than one from this disk:
+`git clone` of the same registries stands beside it. Nothing is judged; the limit stands beside the figure.
 Needs Python 3 and git, and no network.
 """
 
@@ -117,6 +124,20 @@ def words_apart(one, other):
     return sum((one - other).values()) + sum((other - one).values())
 
 
+def taken_over(old, new, own):
+    """How many words upstream added from one version to another, and how many of these a file has."""
+    old, new, own = (collections.Counter(re.findall(rb"\w+", content)) for content in (old, new, own))
+    added = new - old
+    return sum(added.values()), sum((added & own).values())
+
+
+def offered(repositories, spec):
+    """The text of a version that a spec means."""
+    registry, _, rest = spec.partition("#")
+    path, _, commit = rest.partition("@")
+    return git(repositories[registry], "show", f"{commit or 'HEAD'}:{path}")
+
+
 def found(options):
     blob = lambda triples, id: (triples / "blobs" / f"{id}.md").read_bytes()
     count = collections.Counter()
@@ -145,10 +166,16 @@ def found(options):
                             kind = "right"
                         else:
                             kind = "nearer" if words_apart(got, own) < words_apart(right, own) else "wrong"
-                            print(f"{kind}: {name} of {base[:7]}: {words_apart(right, own)} words, got {agent['to']}: {words_apart(got, own)}")
-                    elif "several" in left[name]["why"]:
-                        kind = "asked"
-                        print(f"asked: {name} of {base[:7]}: {[candidate['spec'] for candidate in left[name]['candidates']]}")
+                            added, has = taken_over(right, got, own)
+                            print(
+                                f"{kind}: {name} of {base[:7]}: {words_apart(right, own)} words, got {agent['to']}: {words_apart(got, own)};"
+                                f" has {has} of the {added} words that upstream added"
+                            )
+                    elif "may be from" in left[name]["why"]:
+                        specs = [candidate["spec"] for candidate in left[name]["candidates"]]
+                        places = [place for place, spec in enumerate(specs) if bare(offered(repositories, spec)) == bare(right)]
+                        kind = "asked, the right one is " + ("not offered" if not places else "among others" if places[0] else "first")
+                        print(f"{kind}: {name} of {base[:7]}: {specs}")
                     elif "conflict markers" in left[name]["why"]:
                         kind = "has conflict markers"
                     else:
@@ -158,9 +185,37 @@ def found(options):
                         share = 200 * sum((one & other).values()) // (sum(one.values()) + sum(other.values()))
                         count["not found, of these below 60 % of the lines"] += share < 60
                     count[kind] += 1
-    everything = sum(count[kind] for kind in ("identical", "right", "nearer", "wrong", "asked", "has conflict markers", "not found"))
+    everything = sum(figure for kind, figure in count.items() if "of these" not in kind)
     print(f"\n{everything} pairs")
-    for kind, figure in count.items():
+    for kind, figure in sorted(count.items()):
+        print(f"  {kind}: {figure} ({100 * figure / everything:.1f} %)")
+
+
+def strangers(options):
+    count = collections.Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        repositories = histories(options.histories, folder)
+        place = Place(folder / "place", options.program)
+        for name, repository in repositories.items():
+            place.add(name, repository)
+        agents = [json.loads(line) for line in (options.corpus / "index.jsonl").open()]
+        agents = [agent for agent in agents if agent["repo"].split("/")[0].lower() not in repositories]
+        for group in batches([(pathlib.PurePosixPath(agent["path"]).stem, agent) for agent in agents]):
+            place.put({name: (options.corpus / agent["file"]).read_bytes() for name, agent in group})
+            document = json.loads(place.run("adopt", "--all", "--dry-run", "--json"))
+            for agent in document["agents"]:
+                count["identical" if "identical" in agent["notes"] else "found"] += 1
+            of_name = dict(group)
+            for left in document["not_adopted"]:
+                kind = "asked" if "may be from" in left["why"] else "not found" if "no origin" in left["why"] else "left for another reason"
+                count[kind] += 1
+                if kind == "asked":
+                    first = left["candidates"][0]
+                    print(f"asked: {of_name[left['name']]['repo']} {of_name[left['name']]['path']}: {first['percent']} % like {first['spec']}")
+    everything = sum(count.values())
+    print(f"\n{everything} agents of other repositories")
+    for kind, figure in sorted(count.items()):
         print(f"  {kind}: {figure} ({100 * figure / everything:.1f} %)")
 
 
@@ -214,13 +269,16 @@ def timed(options):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         place = Place(folder, options.program)
-        versions, fetching = [], 0.0
+        versions, fetching, cloning = [], 0.0, 0.0
         for seed in range(options.registries):
             path = folder / f"registry-{seed}.git"
             versions += registry(path, seed, options)
             start = time.monotonic()
             place.add(f"r{seed}", path)
             fetching += time.monotonic() - start
+            start = time.monotonic()
+            git(folder, "clone", "-q", "--bare", "--no-local", str(path), str(folder / f"clone-{seed}.git"))
+            cloning += time.monotonic() - start
         place.put(copies(versions, options.files))
         times = []
         for round in range(options.rounds + 1):
@@ -230,24 +288,28 @@ def timed(options):
         contents = options.registries * options.agents * options.versions
         print(f"{options.files} files, {options.registries} registries of {options.agents} agents, {contents} versions together")
         print(f"  adopted {len(document['agents'])}, left {len(document['not_adopted'])}")
-        print(f"  fetch of the registries: {fetching:.2f} s")
-        print(f"  the first time: {times[0]:.2f} s, {times[0] / fetching:.2f} of the fetch (limit 3)")
+        print(f"  `registry add` of the registries, which fetches nothing from this disk: {fetching:.2f} s; `git clone` of them: {cloning:.2f} s")
+        built = times[0] - statistics.median(times[1:])
+        print(f"  the first time: {times[0]:.2f} s; of these, reading all versions: {built:.2f} s, {built / cloning:.2f} of the clones (limit 3)")
         print(f"  then: {statistics.median(times[1:]):.2f} s (limit 5)")
+        pasts = [file.stat().st_size for file in (folder / "home").rglob("past")]
+        print(f"  what is kept of the histories: {sum(pasts) / 1e6:.1f} MB, {sum(pasts) / contents:.0f} bytes a version")
         peak = ["/usr/bin/time", "-f", "%M", place.program, "adopt", "--all", "--dry-run", "--json"]
         if os.path.exists(peak[0]):
             ran = subprocess.run(peak, cwd=place.project, env=place.environment, capture_output=True, text=True)
             print(f"  most memory: {int(ran.stderr.split()[-1]) / 1e3:.0f} MB")
         folders = [entry for entry in (folder / "home").rglob("index") if entry.is_dir()]
         size = sum(file.stat().st_size for entry in folders for file in entry.rglob("*") if file.is_file())
-        print(f"  indexes: {size / 1e6:.1f} MB")
+        print(f"  other indexes: {size / 1e6:.1f} MB")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("found", "time"))
+    parser.add_argument("what", choices=("found", "strangers", "time"))
     parser.add_argument("--program", default="target/release/agentpkg", type=os.path.abspath)
     parser.add_argument("--triples", type=pathlib.Path)
     parser.add_argument("--histories", type=pathlib.Path)
+    parser.add_argument("--corpus", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     for name, default in (("files", 200), ("registries", 20), ("agents", 200), ("versions", 10)):
@@ -255,10 +317,12 @@ def main():
     options = parser.parse_args()
     if options.what == "time":
         timed(options)
-    elif options.triples and options.histories:
+    elif options.what == "found" and options.triples and options.histories:
         found(options)
+    elif options.what == "strangers" and options.corpus and options.histories:
+        strangers(options)
     else:
-        parser.error("`found` needs --triples and --histories")
+        parser.error("`found` needs --triples, `strangers` --corpus, and both --histories")
 
 
 main()
