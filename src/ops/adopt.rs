@@ -9,6 +9,7 @@ use super::session::Session;
 use super::typed::Typed;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::store::placed::Placed;
 
 pub use super::change::outcome::Outcome;
 
@@ -66,7 +67,7 @@ fn picked(
     options: &AdoptOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<String>> {
-    let all = unmanaged(session, &session.project.load_lockfile()?);
+    let all = unmanaged(session, &Placed::read(&session.project)?.lockfile);
     if all.is_empty() {
         return Ok(all);
     }

@@ -23,6 +23,7 @@ use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted, source_text};
+use crate::store::placed::Placed;
 use crate::store::project::MAX_AGENT;
 use crate::store::registry::Snapshot;
 
@@ -125,7 +126,7 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
         return of_file(session, &source.to_string(), file, frontend);
     }
     let spec = session.typed_spec(spec);
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
         && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
@@ -386,7 +387,7 @@ fn needs(
         .project
         .load_manifest()?
         .unwrap_or_else(Manifest::empty);
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;
     let mut installed = None;
     match from {

@@ -13,6 +13,7 @@ use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
+use crate::store::placed::Placed;
 use crate::store::registry::Snapshot;
 
 /// The state of an installed agent's file.
@@ -41,7 +42,7 @@ pub struct Installed {
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
     session.project.heed_policy()?;
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     let mut seen = session
         .cache
         .seen(session.project.agents_folder(), lockfile.agents.len());

@@ -11,7 +11,7 @@ use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox};
 
 /// An agent of twenty lines of its own.
-fn agent(name: &str) -> String {
+pub(crate) fn agent(name: &str) -> String {
     let lines: Vec<String> = (1..=20)
         .map(|line| format!("- {name} does {line}\n\n"))
         .collect();
@@ -20,14 +20,14 @@ fn agent(name: &str) -> String {
 }
 
 /// A project with a git registry, and what upstream committed.
-struct Stage {
-    sandbox: Sandbox,
+pub(crate) struct Stage {
+    pub(crate) sandbox: Sandbox,
     upstream: RepoBuilder,
 }
 
 impl Stage {
     /// With these files in the registry; `None` without git, which was reported.
-    fn new(files: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Option<Self> {
         let sandbox = Sandbox::new();
         hermetic_git(&sandbox.path().join("home"))?;
         let mut upstream = RepoBuilder::bare(&sandbox.path().join("team.git"));
@@ -41,31 +41,31 @@ impl Stage {
         Some(Self { sandbox, upstream })
     }
 
-    fn publish(&mut self, path: &str, text: &str) {
+    pub(crate) fn publish(&mut self, path: &str, text: &str) {
         self.upstream.file(path, text);
         let _ = self.upstream.commit("later");
     }
 
-    fn copy(&self, name: &str, text: &str) {
+    pub(crate) fn copy(&self, name: &str, text: &str) {
         self.sandbox
             .write(&format!("project/.claude/agents/{name}.md"), text);
     }
 
-    fn run(&self, line: &str) -> Output {
+    pub(crate) fn run(&self, line: &str) -> Output {
         let words: Vec<&str> = line.split(' ').collect();
         self.sandbox.run(&words)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.sandbox.read(&format!(".claude/agents/{name}.md"))
     }
 
-    fn lock(&self) -> String {
+    pub(crate) fn lock(&self) -> String {
         self.sandbox.read("agentpkg.lock")
     }
 }
 
-const PLANNER: &str = "agents/planner.md";
+pub(crate) const PLANNER: &str = "agents/planner.md";
 
 #[test]
 fn a_copy_of_an_old_version_is_adopted_as_it_is_and_the_next_update_merges() {

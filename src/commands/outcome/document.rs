@@ -7,7 +7,9 @@ use crate::commands::needs::NeedsView;
 use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status, Unmanaged};
+use crate::ops::update::{
+    ChangedAgent, FollowedFile, NamedAgent, Outcome, Passed, Status, Unmanaged,
+};
 use crate::ui::Ui;
 use crate::ui::view::{ChangedView, FailureView, GainView, GoneView, RefusedView};
 
@@ -29,10 +31,20 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     shadows: &'o [String],
     /// What the descriptions of agents cost in each session; `None`: no agent was installed.
     cost: Option<CostView>,
+    /// Files of agents that a person moved.
+    moved_files: Vec<MovedFileView<'o>>,
     left: Vec<LeftView<'o>>,
     offers: Vec<OfferView<'o>>,
     /// Files that were not adopted.
     not_adopted: Vec<UnmanagedView<'o>>,
+}
+
+/// A file that a person moved to another folder.
+#[derive(Debug, Serialize)]
+struct MovedFileView<'o> {
+    name: &'o str,
+    from: &'o str,
+    to: &'o str,
 }
 
 /// A file that was not adopted.
@@ -157,6 +169,11 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            moved_files: outcome
+                .moved_files
+                .iter()
+                .map(MovedFileView::from)
+                .collect(),
             left: outcome.passed.iter().map(LeftView::from).collect(),
             offers: outcome.offers.iter().map(OfferView::from).collect(),
             not_adopted: outcome.unmanaged.iter().map(UnmanagedView::from).collect(),
@@ -236,6 +253,16 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
         Self {
             name: name.as_str(),
             by: by.as_str(),
+        }
+    }
+}
+
+impl<'o> From<&'o FollowedFile> for MovedFileView<'o> {
+    fn from(file: &'o FollowedFile) -> Self {
+        Self {
+            name: file.name.as_str(),
+            from: &file.from,
+            to: &file.to,
         }
     }
 }

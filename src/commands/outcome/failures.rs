@@ -1,14 +1,21 @@
-//! What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
+//! What every command that changes agents says after its outcome: which files a person moved, what does not run as it seems, and what failed.
 
 use crate::commands::Context;
 use crate::domain::count::{FEW, counted, few};
 use crate::error::Failure;
 use crate::ops::update::Outcome;
-use crate::ui::Ui;
+use crate::ui::{CYAN, DIM, Ui, sanitize};
 
 /// Says it. Names that mean nothing are one failure together.
 pub(in crate::commands) fn finish(outcome: &Outcome, context: &mut Context) {
     let ui = &mut context.ui;
+    for file in &outcome.moved_files {
+        let (name, to) = (&file.name, sanitize(&file.to));
+        ui.status(
+            "Found",
+            format!("{CYAN}{name}{CYAN:#}  {DIM}moved to {to}{DIM:#}"),
+        );
+    }
     for shadow in &outcome.shadows {
         ui.warn(shadow.as_str());
     }

@@ -197,7 +197,8 @@ impl Item {
     }
 
     /// Takes its file as it is, as edits of this version.
-    pub(super) fn adopt(&mut self, candidate: Candidate, note: String) {
+    pub(super) fn adopt(&mut self, mut candidate: Candidate, note: String) {
+        candidate.locked.folder = self.folder().clone();
         self.base.clone_from(&candidate.bytes);
         self.candidate = candidate;
         self.is_adopted = true;

@@ -114,7 +114,7 @@ fn planned(
     consent::refuse_unknown(&plan, scene, goal)?;
     // Whatever needs another lockfile ends here with `--locked`, before anybody is asked about it.
     scene.session.keep_lockfile(goal.is_dry_run, || {
-        plan.lockfile(scene, goal.prune) != scene.lockfile
+        plan.lockfile(scene, goal.prune) != scene.lockfile_as_it_is()
     })?;
     let settled = settle::settle(&mut plan, scene, goal, frontend)?;
     let (mut outcome, transaction) = apply::apply(plan, settled, scene, goal, frontend)?;

@@ -129,6 +129,17 @@ impl ChangedAgent {
     }
 }
 
+/// A file that a person moved, with the paths that agentpkg.lock had and has, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowedFile {
+    /// The agent.
+    pub name: AgentName,
+    /// Where it was.
+    pub from: String,
+    /// Where it is.
+    pub to: String,
+}
+
 /// What a command did, or would do.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -152,6 +163,8 @@ pub struct Outcome {
     pub needs: Option<Report>,
     /// Agents that nobody wants any more, and what goes with them.
     pub gone: Gone,
+    /// Files of agents that a person moved to another folder, and that agentpkg.lock names there now.
+    pub moved_files: Vec<FollowedFile>,
     /// Agents that only left the manifest, because another one requires them: it, and that one.
     pub still_required: Vec<(AgentName, AgentName)>,
     /// Agents that only left the manifest, because they were not installed.

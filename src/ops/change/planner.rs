@@ -245,8 +245,9 @@ impl<'a, 'p> Planner<'a, 'p> {
             Err(failure) => return self.problem(failure),
         };
         let before = self.scene.lockfile.agents.get(name);
-        if let Some(before) = before {
-            candidate.locked.allowed.clone_from(&before.allowed);
+        match before {
+            Some(before) => candidate.locked.allowed.clone_from(&before.allowed),
+            None => candidate.locked.folder = self.scene.folder(name)?,
         }
         let required = candidate.required.iter().map(|required| Required {
             text: required.clone(),
@@ -299,7 +300,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             let is_forced = self.is_forced(item.is_named);
             edits::lay_over(&mut item, self.scene, is_forced)?;
-            if item.is_blocked && item.before.is_none() {
+            if item.before.is_none() && !is_forced {
                 identical::same_bytes(&mut item, self.scene, (&in_manifest, resolved), frontend)?;
             }
             if item.is_blocked && item.before.is_none() && !item.is_named {
@@ -330,6 +331,8 @@ impl<'a, 'p> Planner<'a, 'p> {
         let newest = (&item.candidate.locked, wanted);
         let found = base::version_of(scene.session, &item.name, newest, &ours.bytes(), frontend)?;
         if let Some((locked, bytes)) = found {
+            let folder = item.folder().clone();
+            let locked = LockedAgent { folder, ..locked };
             item.candidate = Candidate::adapted(&item.name, locked, bytes.into())?;
             item.base.clone_from(&item.candidate.bytes);
             item.is_blocked = false;

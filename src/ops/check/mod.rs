@@ -33,6 +33,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::store::agreement::{has_other_overrides, reachable, unlocked, unwanted};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{FILE_NAME, Manifest};
+use crate::store::placed::{MovedFile, Placed};
 
 pub(super) use finding::how_to_get;
 pub use finding::{AbsentTool, Finding, Fix, Level};
@@ -80,7 +81,9 @@ pub fn check(
         fix(session, fixing == Fixing::DryRun, frontend)?
     };
     let manifest = session.manifest(frontend)?;
-    let lockfile = session.project.load_lockfile()?;
+    let Placed {
+        lockfile, moved, ..
+    } = Placed::read(&session.project)?;
     let world = World::open(session, &manifest, &lockfile, frontend)?;
     let all = requirement::all_agents(session, &world, &manifest, &lockfile, &[]);
     let agents = all.clone().running();
@@ -100,6 +103,7 @@ pub fn check(
         findings: Vec::new(),
     };
     checker.agents()?;
+    checker.moved(&moved);
     checker.gone(frontend);
     checker.loaded();
     checker.needs(&report, &agents);
@@ -239,6 +243,17 @@ impl Checker<'_> {
             self.edited(name, locked, &bytes, path)?;
         }
         Ok(())
+    }
+
+    /// Files that are not where agentpkg.lock has them.
+    fn moved(&mut self, moved: &[MovedFile]) {
+        for file in moved {
+            let path = self.session.project.shown_path(&file.name, &file.to);
+            let message = "its file was moved here, which agentpkg.lock does not say yet";
+            let finding = Finding::warning("moved-file", file.name.as_str(), message);
+            self.findings
+                .push(finding.at(path).fix(Command::new(["install"])));
+        }
     }
 
     /// The overrides that remove something which is not there.
