@@ -1,8 +1,11 @@
 //! Files of agents that are not where the lockfile has them: moved by hand, in two places after a merge, or found without a lockfile.
 
 use std::fs;
+use std::process::Command;
 
 use crate::adopt::{PLANNER, Stage, agent};
+use crate::support::repo::run_git;
+use crate::support::sandbox::{Output, finish};
 
 /// A project in which `planner` is installed, and edited.
 fn installed(edit: &str) -> Option<(Stage, String)> {
@@ -216,4 +219,99 @@ fn an_install_meets_a_file_of_the_name_in_a_folder() {
     );
     let _ = stage.run("install team/planner").code(0);
     assert!(is_there(&stage, "planner"));
+}
+
+/// Two branches of a project that adopt one agent, each in a folder of its own, or with a base of its own.
+fn branches(stage: &Stage, driver: bool, sides: [(&str, &str, &str); 2]) -> Output {
+    let root = stage.sandbox.project("");
+    let git = |arguments: &[&str]| run_git(&root, arguments);
+    git(&["init", "-q", "-b", "main"]);
+    git(&["config", "user.name", "n"]);
+    git(&["config", "user.email", "n@x"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "base"]);
+    if driver {
+        let _ = stage.run("init --merge-driver").code(0);
+        let program = env!("CARGO_BIN_EXE_agentpkg");
+        let run = format!("\"{program}\" merge-file --lock -L %X -L %S -L %Y %A %O %B");
+        git(&["config", "merge.agentpkg-lock.driver", &run]);
+        let run = format!("\"{program}\" merge-file -L %X -L %S -L %Y %A %O %B");
+        git(&["config", "merge.agentpkg.driver", &run]);
+    }
+    for (branch, (file, text, adopt)) in ["one", "two"].into_iter().zip(sides) {
+        git(&["checkout", "-q", "-b", branch, "main"]);
+        stage.copy(file, text);
+        let _ = stage.run(adopt).code(0);
+        git(&["add", "-A"]);
+        git(&["commit", "-qm", branch]);
+    }
+    let mut merge = stage.sandbox.prepared(Command::new("git"));
+    let _ = finish(merge.current_dir(&root).args(["merge", "-q", "one"])).code(1);
+    stage.run("install")
+}
+
+#[test]
+fn two_branches_that_adopt_one_agent_in_two_folders_keep_one_adoption_with_its_base() {
+    for driver in [false, true] {
+        let old = agent("planner");
+        let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+            return;
+        };
+        let [one, two] =
+            ["first", "second"].map(|word| old.replace("does 17\n", &format!("does {word}\n")));
+        let output = branches(
+            &stage,
+            driver,
+            [
+                ("zeta/planner", &one, "adopt planner"),
+                ("alpha/planner", &two, "adopt planner"),
+            ],
+        );
+        let said = output.code(0).all();
+        assert!(said.contains("alpha/planner.md is unmanaged"), "{said}");
+        assert!(!is_there(&stage, "planner"), "{said}");
+        assert_eq!(stage.file("zeta/planner"), one);
+        assert_eq!(stage.file("alpha/planner"), two);
+        assert!(
+            stage.lock().contains("path = \"zeta/planner.md\""),
+            "{said}"
+        );
+        let status = stage.run("status --json").code(0).json();
+        assert_eq!(status["agents"][0]["state"], "edited");
+        assert_eq!(status["unmanaged"][0], "alpha/planner.md");
+        stage.publish(PLANNER, &old.replace("does 3\n", "does three\n"));
+        let _ = stage.run("update").code(0);
+        assert_eq!(
+            stage.file("zeta/planner"),
+            one.replace("does 3\n", "does three\n")
+        );
+    }
+}
+
+#[test]
+fn an_adoption_whose_text_no_version_resembles_is_not_lost_by_a_merge() {
+    for specs in [
+        ["team/planner", "team/planner@OLD"],
+        ["team/planner@OLD", "team/planner"],
+    ] {
+        let old = agent("planner");
+        let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+            return;
+        };
+        let mut git = stage.sandbox.prepared(Command::new("git"));
+        let head = git.current_dir(stage.sandbox.path().join("team.git"));
+        let head = finish(head.args(["rev-parse", "HEAD"])).code(0).stdout;
+        let specs = specs.map(|spec| spec.replace("OLD", &head.trim()[..10]));
+        stage.publish(PLANNER, &old.replace("does 20\n", "does twenty\n"));
+        let kept: Vec<&str> = old.lines().take(14).collect();
+        let own: Vec<String> = (1..60).map(|line| format!("Own line {line}\n\n")).collect();
+        let mine = format!("{}\n\n{}", kept.join("\n"), own.concat());
+        let [one, two] = specs.map(|spec| format!("adopt planner --from {spec}"));
+        let sides = [("planner", &*mine, &*one), ("planner", &mine, &two)];
+        let _ = branches(&stage, false, sides).code(0);
+        assert_eq!(stage.file("planner"), mine);
+        let status = stage.run("status --json").code(0).json();
+        assert_eq!(status["agents"][0]["state"], "edited", "{status}");
+        let _ = stage.run("install --locked").code(0);
+    }
 }
