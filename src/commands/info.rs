@@ -174,7 +174,7 @@ fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
         ui.data(format!("  {}", line.trim_end()))?;
     }
     ui.data("")?;
-    for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
+    for line in capabilities::lines(loaded, ui.columns()) {
         ui.data(line)?;
     }
     for gain in &info.gains {

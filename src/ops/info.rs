@@ -9,7 +9,7 @@ use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
 use super::session::Session;
-use super::typed::{Asker, Typed};
+use super::typed::{Asker, Slot, Typed};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
@@ -283,7 +283,7 @@ fn of_offered(
         names: vec![text.to_owned()],
         ..Typed::default()
     };
-    resolver.asked_by(Asker::spec(&typed, 0, text, spec));
+    resolver.asked_by(Asker::spec(&typed, Slot::Name(0), text, spec));
     let named = bare_name(spec).and_then(|name| manifest.agents().get_key_value(&name));
     let resolved = match named {
         // A name of the manifest means that entry, here as with `install`.

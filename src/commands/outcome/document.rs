@@ -52,6 +52,8 @@ struct MovedFileView<'o> {
 struct UnmanagedView<'o> {
     name: &'o str,
     why: &'o str,
+    /// Whether a person has to decide what it is from.
+    open: bool,
     candidates: Vec<LikelyView<'o>>,
 }
 
@@ -124,7 +126,17 @@ struct AgentView<'o> {
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
     powers: Vec<GainView>,
+    /// The tools of an agent that was adopted.
+    may_use: Option<ToolsView<'o>>,
     automatic: Vec<RuleView<'o>>,
+}
+
+/// The tools that an agent may use.
+#[derive(Debug, Serialize)]
+struct ToolsView<'o> {
+    /// `None`: every tool.
+    tools: Option<&'o [String]>,
+    disallowed_tools: &'o [String],
 }
 
 /// What was merged by a rule.
@@ -220,6 +232,10 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
+            may_use: agent.adopted.as_ref().map(|loaded| ToolsView {
+                tools: loaded.tools.as_deref(),
+                disallowed_tools: &loaded.disallowed_tools,
+            }),
             automatic: rules.collect(),
         }
     }
@@ -277,6 +293,7 @@ impl<'o> From<&'o Unmanaged> for UnmanagedView<'o> {
         Self {
             name: &unmanaged.name,
             why: &unmanaged.why,
+            open: unmanaged.is_open,
             candidates: candidates.collect(),
         }
     }

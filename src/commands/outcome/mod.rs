@@ -109,7 +109,7 @@ fn show_verdict(outcome: &Outcome, is_many: bool, is_dry_run: bool, ui: &mut Ui)
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
-            for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
+            for line in capabilities::lines(loaded, ui.columns()) {
                 ui.note(line);
             }
             if let Some(report) = &outcome.needs {

@@ -4,7 +4,7 @@
 use super::goal::{Files, Goal};
 use super::identical::version;
 use super::item::Item;
-use super::plan::Likely;
+use super::plan::{Likely, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
 use super::specs;
@@ -81,15 +81,13 @@ fn from_spec(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let scene = planner.scene;
-    let spec = whole(specs::read(scene.session, from)?, scene);
-    let spec = match planner.resolver.settled(&spec, frontend)? {
-        Some((spec, _)) => spec,
-        None => spec,
-    };
+    let spec = whole(specs::read_from(planner, from, frontend)?, scene);
     if spec.version.is_some() {
         return at_version(planner, selected, &spec, frontend);
     }
-    let (registry, source, file) = if spec.target.is_some() {
+    // A file is one agent, and its folder the source.
+    let is_file = matches!(spec.place, Place::Source(Source::File(_)));
+    let (registry, source, file) = if is_file || spec.target.is_some() {
         let manifest = &scene.manifest;
         let resolved = planner.resolver.resolve(&spec, manifest, frontend)?;
         let snapshot = &resolved.snapshot;
@@ -206,12 +204,13 @@ fn decide(
                 if let Some(found) = chosen(&stem, &several, frontend)? {
                     return take(planner, file, &found.resolved, found.difference(), frontend);
                 }
-                leave(
-                    planner,
-                    (&stem, false),
-                    "left as it is".to_owned(),
-                    likely(&several),
-                );
+                planner.plan.unmanaged.push(Unmanaged {
+                    name: stem,
+                    why: "left as it is".to_owned(),
+                    // That was the decision.
+                    is_open: false,
+                    candidates: likely(&several),
+                });
                 return Ok(());
             }
             let failure = unsure(planner.goal, &stem, &several);
@@ -226,7 +225,7 @@ fn decide(
                 planner.plan.failures.push(failure);
             }
             let why = "it may be from several versions".to_owned();
-            leave(planner, (&stem, false), why, likely(&several));
+            leave(planner, (&stem, file.is_named), why, likely(&several));
             Ok(())
         }
         Searched::Unknown(mut nearest) => {
@@ -296,7 +295,7 @@ fn take(
     planner: &mut Planner<'_, '_>,
     file: &Copied,
     resolved: &Resolved<'_>,
-    note: String,
+    how: String,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let (scene, name, bytes) = (planner.scene, &file.name, &file.bytes);
@@ -318,7 +317,7 @@ fn take(
     item.is_named = true;
     item.chain = vec!["the command line".to_owned()];
     item.wanted = Some(wanted);
-    item.adopt(candidate, note);
+    item.adopt(candidate, how);
     planner.plan.items.push(item);
     Ok(())
 }

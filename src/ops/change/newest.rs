@@ -72,10 +72,8 @@ impl Planner<'_, '_> {
         from: &str,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
+        let spec = specs::read_from(self, from, frontend)?;
         let manifest = &self.scene.manifest;
-        let spec = specs::read(self.scene.session, from)?;
-        let settled = self.resolver.settled(&spec, frontend)?;
-        let spec = settled.map_or(spec, |(spec, _)| spec);
         let resolved = self.resolver.resolve(&spec, manifest, frontend)?;
         let origin = match &resolved.snapshot.registry {
             Some(registry) => Origin::Registry(registry.clone()),

@@ -7,8 +7,8 @@ use super::plan::Plan;
 pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::count::counted;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::count::{counted, few};
+use crate::domain::definition::{Definition, Loaded, Verdict};
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
@@ -54,6 +54,8 @@ pub struct ChangedAgent {
     pub gains: Vec<Gain>,
     /// Everything that it may do beyond using its tools; only where it is installed for the first time.
     pub powers: Vec<Gain>,
+    /// What the client makes of its file, if that was adopted and loads.
+    pub adopted: Option<Loaded>,
     /// What was done beyond comparing lines: rule and place.
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
@@ -96,6 +98,7 @@ impl ChangedAgent {
             undecided_of: None,
             gains: Vec::new(),
             powers: Vec::new(),
+            adopted: None,
             rules: Vec::new(),
             base: None,
             ignored: None,
@@ -288,6 +291,10 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             None => Capabilities::of(&item.result().bytes()).shown(),
             Some(_) => Vec::new(),
         },
+        adopted: match Definition::parse(&item.result().bytes()).verdict() {
+            Verdict::Loads(loaded) if item.is_adopted => Some(loaded.clone()),
+            _ => None,
+        },
         rules: merge
             .iter()
             .flat_map(merge::Merge::rules)
@@ -337,8 +344,12 @@ impl Outcome {
     /// the command for the agents with these names.
     pub fn verdict(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
         let conflicts = self.left_conflicts(done, again);
+        if let (true, Some(open)) = (self.failures.is_empty(), self.left_files()) {
+            return Err(open);
+        }
         // What could not be done outweighs what needs consent, and that what is only left to decide.
         let kinds = self.failures.iter().map(Failure::kind);
+        let kinds = kinds.chain(self.left_files().map(|open| open.kind()));
         let worst = kinds.min_by_key(|kind| kind.rank());
         let (kind, conflicts) = match (worst, conflicts) {
             (None, None) => return Ok(()),
@@ -379,6 +390,26 @@ impl Outcome {
             }
             None => failure,
         })
+    }
+
+    /// The files whose origin is left to decide.
+    fn left_files(&self) -> Option<Failure> {
+        let open = self.unmanaged.iter().filter(|file| file.is_open);
+        let names: Vec<String> = open
+            .map(|file| format!("`{}`", file.name.escape_debug()))
+            .collect();
+        let message = match names.as_slice() {
+            [] => return None,
+            [name] => format!("{name} was not adopted"),
+            several => format!(
+                "{} files were not adopted: {}",
+                several.len(),
+                few(several, ", ")
+            ),
+        };
+        let from = Command::new(["adopt", "NAME", "--from", "SPEC"]);
+        let failure = Failure::new(Kind::Consent, message);
+        Some(failure.hint(Advice::run(from).and(" names the version that a file was made from")))
     }
 
     /// What is left to decide.

@@ -16,7 +16,7 @@ use crate::ops::latest;
 use crate::ops::report::{Answers, Frontend};
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
-use crate::ops::typed::Asker;
+use crate::ops::typed::{Asker, Slot};
 use crate::store::manifest::{Origin, Wanted, source_text};
 
 /// A spec as it was typed.
@@ -42,7 +42,12 @@ pub(super) fn named(
                 continue;
             }
         };
-        let asker = Asker::spec(&planner.goal.typed, index, &asked.text, &asked.spec);
+        let asker = Asker::spec(
+            &planner.goal.typed,
+            Slot::Name(index),
+            &asked.text,
+            &asked.spec,
+        );
         planner.resolver.asked_by(asker);
         let asked = if specs.is_all {
             whole(
@@ -125,6 +130,20 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
         failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
     })?;
     Ok(session.typed_spec(spec))
+}
+
+/// The spec behind `--from`, which is what is looked up from now on.
+pub(super) fn read_from(
+    planner: &mut Planner<'_, '_>,
+    from: &str,
+    frontend: &mut dyn Frontend,
+) -> Result<Spec> {
+    let spec = read(planner.scene.session, from)?;
+    let settled = planner.resolver.settled(&spec, frontend)?;
+    let (spec, text) = settled.unwrap_or_else(|| (spec, from.to_owned()));
+    let asker = Asker::spec(&planner.goal.typed, Slot::From, &text, &spec);
+    planner.resolver.asked_by(asker);
+    Ok(spec)
 }
 
 impl<'a> Planner<'a, '_> {

@@ -100,12 +100,9 @@ impl<'f, 'a> Several<'f, 'a> {
         let typed = &asker.typed;
         let at = self.found.len() - 1;
         match (&asker.place, self.entry) {
-            (AskerPlace::Spec { index, .. }, _) => {
+            (AskerPlace::Spec { slot, .. }, _) => {
                 let again = typed
-                    .replacing(
-                        *index,
-                        self.found[at].spec(self.by_file[at]) + &self.version,
-                    )
+                    .replacing(*slot, self.found[at].spec(self.by_file[at]) + &self.version)
                     .again();
                 let failure = failure.hint(Advice::say("name one, for example ").and_run(again));
                 let is_install = typed.command == "install";
