@@ -19,7 +19,7 @@ use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::fs;
-use crate::store::agreement::versions;
+use crate::store::agreement::{spec_of, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted, source_text};
@@ -38,6 +38,8 @@ pub struct Info {
     pub file: String,
     /// The files of other agents of its name, with other bytes, that stand behind it in its source.
     pub others: Vec<String>,
+    /// The path of its installed file, for display; `None`: it is not installed.
+    pub path: Option<String>,
     /// Version or commit, for people.
     pub revision: String,
     /// What the client makes of the upstream bytes.
@@ -220,6 +222,7 @@ fn of_installed(
     info.gone = departed(session, name, locked, frontend);
     info.history = history_of(session, (name, locked), history, frontend)?;
     info.needs = needs(session, &info, Seen::Project(name), &bytes, frontend)?;
+    info.path = Some(std::mem::replace(&mut info.spec, spec_of(locked)));
     Ok(info)
 }
 
@@ -433,6 +436,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         spec,
         file: file.to_owned(),
         others: Vec::new(),
+        path: None,
         revision: String::new(),
         verdict: definition.verdict().clone(),
         adapted,

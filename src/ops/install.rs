@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::change::change;
 use super::change::goal::{Consent, Edits, Goal, Specs, What};
 use super::change::gone::refuse_without_manifest;
+use super::change::pending;
 use super::lock_conflict::{Markers, join_unmerged, resolve_markers};
 use super::quick::is_done;
 use super::report::{Choice, Frontend};
@@ -73,7 +74,10 @@ pub fn install(
         && matches!(options.servers, Mode::Usual | Mode::Skip)
         && let Some(outcome) = is_done(session, frontend)?
     {
-        return Ok(outcome);
+        return Ok(Outcome {
+            pending: pending::names(project)?,
+            ..outcome
+        });
     }
     join_unmerged(session, options.is_dry_run, frontend)?;
     // Where nothing is wanted yet, a person is offered what there is.

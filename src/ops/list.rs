@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::change::pending;
 use super::report::{Event, Frontend, relay};
 use super::resolver::Resolver;
 use super::session::Session;
@@ -36,6 +37,8 @@ pub struct Installed {
     pub locked: LockedAgent,
     /// The state of its file.
     pub state: State,
+    /// Whether an update of it is pending.
+    pub is_pending: bool,
 }
 
 /// The installed agents, sorted by name.
@@ -46,6 +49,7 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
     let mut seen = session
         .cache
         .seen(session.project.agents_folder(), lockfile.agents.len());
+    let pending = pending::names(&session.project)?;
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
         let state = match session
             .project
@@ -56,6 +60,7 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
             Some(_) => State::Edited,
         };
         Ok(Installed {
+            is_pending: pending.contains(&name),
             name,
             locked,
             state,

@@ -62,7 +62,12 @@ pub fn outdated(
     let lockfile = Placed::read(&session.project)?.lockfile;
     let is_known = |typed: &&String| (manifest.agents().keys()).any(|name| name.as_str() == *typed);
     if let Some(typed) = names.iter().find(|typed| !is_known(typed)) {
-        return Err(unknown::agent(typed, manifest.agents().keys(), &lockfile));
+        return Err(unknown::of_manifest(
+            typed,
+            manifest.agents().keys(),
+            &manifest,
+            &lockfile,
+        ));
     }
     manifest.refuse_guess(&unwanted(&manifest, &lockfile))?;
     let is_meant =

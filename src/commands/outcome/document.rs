@@ -31,6 +31,8 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     shadows: &'o [String],
     /// What the descriptions of agents cost in each session; `None`: no agent was installed.
     cost: Option<CostView>,
+    /// The agents whose update is pending.
+    pending: Vec<&'o str>,
     /// Files of agents that a person moved.
     moved_files: Vec<MovedFileView<'o>>,
     left: Vec<LeftView<'o>>,
@@ -181,6 +183,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            pending: outcome.pending.iter().map(AgentName::as_str).collect(),
             moved_files: outcome
                 .moved_files
                 .iter()

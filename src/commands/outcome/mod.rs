@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
-pub(super) use self::failures::finish;
+pub(super) use self::failures::{finish, note_pending, show_moved};
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
@@ -404,7 +404,8 @@ fn show_changed(agent: &ChangedAgent, columns: Columns, is_dry_run: bool, ui: &m
         ui.note(format!("{:13}{advice}", ""));
     }
     if is_dry_run {
-        for conflict in &agent.conflicts {
+        let open = agent.conflicts.iter();
+        for conflict in open.filter(|conflict| !conflict.is_decided) {
             ui.note(format!(
                 "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
                 "",
@@ -465,7 +466,9 @@ pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, St
         1 => "your edit kept".to_owned(),
         count => format!("your {count} edits kept"),
     };
-    let open = match agent.conflicts.len() {
+    let open = agent.conflicts.iter();
+    let open = match open.filter(|conflict| !conflict.is_decided).count() {
+        0 if !agent.conflicts.is_empty() => "conflicts decided".to_owned(),
         0 => edits.clone(),
         count => counted(count, "conflict"),
     };

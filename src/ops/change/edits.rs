@@ -17,6 +17,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
 use crate::ops::beside::Taken;
 use crate::ops::candidate::as_written;
+use crate::store::agreement::spec_of;
 use crate::store::lockfile::LockedAgent;
 
 /// Finds out what an install makes of the file as it is: a clean one is replaced, an edited one whose upstream is the same keeps its
@@ -258,12 +259,4 @@ fn merging(scene: &Scene<'_>, goal: &Goal, item: &Item) -> Command {
         return update;
     }
     update.arg("--allow").arg(goal.consent.allowed.join(","))
-}
-
-/// A spec that means the locked agent, whatever else has its name.
-pub(super) fn spec_of(locked: &LockedAgent) -> String {
-    match &locked.registry {
-        Some(registry) => format!("{registry}/{}", locked.agent),
-        None => format!("{}#{}", locked.source, locked.agent),
-    }
 }

@@ -75,6 +75,7 @@ pub(in crate::ops) fn change(
     if !goal.is_dry_run {
         look_back(session, &mut outcome);
     }
+    outcome.pending = pending::names(&session.project)?;
     Ok(outcome)
 }
 

@@ -183,8 +183,9 @@ fn select<'s>(scene: &'s Scene<'_>, names: &[String]) -> Result<Vec<&'s AgentNam
         return Ok(known.keys().collect());
     }
     let find = |text: &String| {
-        (known.keys().find(|name| name.as_str() == text))
-            .ok_or_else(|| unknown::agent(text, known.keys(), &scene.lockfile))
+        (known.keys().find(|name| name.as_str() == text)).ok_or_else(|| {
+            unknown::of_manifest(text, known.keys(), &scene.manifest, &scene.lockfile)
+        })
     };
     let mut selected: Vec<&AgentName> = Vec::new();
     for name in names {

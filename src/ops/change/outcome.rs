@@ -13,7 +13,7 @@ use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::merge::{self, Rule};
+use crate::merge::{self, Merge, Rule};
 use crate::ops::gone::GoneAgent;
 use crate::ops::merge_file::{self, ConflictReport};
 use crate::ops::past::Changed;
@@ -146,6 +146,8 @@ pub struct FollowedFile {
 /// What a command did, or would do.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// Whether it is only what would be done.
+    pub is_dry_run: bool,
     /// The agents, sorted by name.
     pub agents: Vec<ChangedAgent>,
     /// What failed without stopping the rest.
@@ -168,6 +170,8 @@ pub struct Outcome {
     pub gone: Gone,
     /// Files of agents that a person moved to another folder, and that agentpkg.lock names there now.
     pub moved_files: Vec<FollowedFile>,
+    /// The agents whose update is pending after the command.
+    pub pending: Vec<AgentName>,
     /// Agents that only left the manifest, because another one requires them: it, and that one.
     pub still_required: Vec<(AgentName, AgentName)>,
     /// Agents that only left the manifest, because they were not installed.
@@ -185,6 +189,7 @@ pub struct Outcome {
 pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
     let items = plan.items.iter();
     let mut outcome = Outcome {
+        is_dry_run: goal.is_dry_run,
         offers: offers(&plan, scene),
         verdict: verdict(&plan, goal),
         agents: items
@@ -282,7 +287,10 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             }
             _ => 0,
         },
-        conflicts: merge.as_ref().map(merge_file::report).unwrap_or_default(),
+        conflicts: merge
+            .as_ref()
+            .map(|merge| reported(item, merge))
+            .unwrap_or_default(),
         undecided_of: item
             .is_undecided()
             .then(|| plan.requirer(scene, &item.name)),
@@ -297,12 +305,23 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
         },
         rules: merge
             .iter()
-            .flat_map(merge::Merge::rules)
+            .flat_map(Merge::rules)
             .map(|(rule, unit)| (rule_name(*rule), unit.to_string()))
             .collect(),
         base: item.origin.map(|origin| origin.to_string()),
         ..plain
     }
+}
+
+/// The conflicts of an agent as data, with those that are decided.
+fn reported(item: &Item, merge: &Merge<'_>) -> Vec<ConflictReport> {
+    let mut reports = merge_file::report(merge);
+    let is_whole = item.text.is_some() && item.state == State::Active;
+    for (number, report) in reports.iter_mut().enumerate() {
+        let choice = item.choices.get(number).and_then(Option::as_ref);
+        report.is_decided = is_whole || choice.is_some();
+    }
+    reports
 }
 
 /// What the client makes of the one agent that is written, if it is one: reading frontmatter is what costs most.

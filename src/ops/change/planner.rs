@@ -239,12 +239,13 @@ impl<'a, 'p> Planner<'a, 'p> {
             Some(_) => manifest.overrides_of(&manifest.as_required(name)),
             None => manifest.overrides_of(wanted),
         };
-        let candidate = Candidate::of(session, name, wanted, resolved, frontend);
-        let mut candidate = match candidate.and_then(|found| found.overriding(name, overrides)) {
-            Ok(candidate) => candidate,
-            Err(failure) => return self.problem(failure),
-        };
         let before = self.scene.lockfile.agents.get(name);
+        let candidate = Candidate::of(session, name, wanted, resolved, frontend);
+        let mut candidate =
+            match candidate.and_then(|found| found.overriding(name, overrides, before)) {
+                Ok(candidate) => candidate,
+                Err(failure) => return self.problem(failure),
+            };
         match before {
             Some(before) => candidate.locked.allowed.clone_from(&before.allowed),
             None => candidate.locked.folder = self.scene.folder(name)?,

@@ -3,6 +3,7 @@
 
 mod finding;
 mod fix;
+mod left;
 mod loaded;
 mod servers;
 
@@ -33,7 +34,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::store::agreement::{has_other_overrides, reachable, unlocked, unwanted};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{FILE_NAME, Manifest};
-use crate::store::placed::{MovedFile, Placed};
+use crate::store::placed::Placed;
 
 pub(super) use finding::how_to_get;
 pub use finding::{AbsentTool, Finding, Fix, Level};
@@ -104,6 +105,7 @@ pub fn check(
     };
     checker.agents()?;
     checker.moved(&moved);
+    checker.pending()?;
     checker.gone(frontend);
     checker.loaded();
     checker.needs(&report, &agents);
@@ -243,17 +245,6 @@ impl Checker<'_> {
             self.edited(name, locked, &bytes, path)?;
         }
         Ok(())
-    }
-
-    /// Files that are not where agentpkg.lock has them.
-    fn moved(&mut self, moved: &[MovedFile]) {
-        for file in moved {
-            let path = self.session.project.shown_path(&file.name, &file.to);
-            let message = "its file was moved here, which agentpkg.lock does not say yet";
-            let finding = Finding::warning("moved-file", file.name.as_str(), message);
-            self.findings
-                .push(finding.at(path).fix(Command::new(["install"])));
-        }
     }
 
     /// The overrides that remove something which is not there.
