@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::goal::{Edits, OverrideChange};
 use super::pending;
 use super::planner::Planner;
-use crate::domain::definition::{Definition, Verdict, differing, overridden};
+use crate::domain::definition::{differing, ignored, overridden};
 use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride, contradiction};
@@ -95,7 +95,7 @@ impl Planner<'_, '_> {
         let Some(file) = self.scene.agent(name)? else {
             return Ok(());
         };
-        let Verdict::Skipped(reason) = Definition::parse(&file.bytes()).verdict().clone() else {
+        let Some(reason) = ignored(&file.bytes()) else {
             return Ok(());
         };
         if markers::first(&file.bytes()).is_some() {

@@ -22,7 +22,7 @@ use super::session::Session;
 use crate::domain::budget::shortening;
 use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::ignored;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
@@ -220,7 +220,7 @@ impl Checker<'_> {
             );
             return Ok(());
         }
-        if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict() {
+        if let Some(reason) = ignored(&bytes) {
             let message = format!("Claude Code ignores it: {reason}");
             self.findings.push(
                 Finding::error("ignored", name.as_str(), message)
