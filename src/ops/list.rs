@@ -13,7 +13,7 @@ use crate::domain::name::AgentName;
 use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
 use crate::store::cache::Freshness;
-use crate::store::lockfile::LockedAgent;
+use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::placed::Placed;
 use crate::store::registry::Snapshot;
 
@@ -45,7 +45,16 @@ pub struct Installed {
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
     session.project.heed_policy()?;
-    let lockfile = Placed::read(&session.project)?.lockfile;
+    let installed = with_states(session, session.project.load_lockfile()?)?;
+    // Only where a file is missing is it worth a look where it may be.
+    if installed.iter().any(|agent| agent.state == State::Missing) {
+        return with_states(session, Placed::read(&session.project)?.lockfile);
+    }
+    Ok(installed)
+}
+
+/// The agents of a lockfile with the states of their files.
+fn with_states(session: &Session, lockfile: Lockfile) -> Result<Vec<Installed>> {
     let mut seen = session
         .cache
         .seen(session.project.agents_folder(), lockfile.agents.len());

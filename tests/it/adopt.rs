@@ -129,6 +129,11 @@ fn what_is_of_nobody_stays_unmanaged_and_is_a_failure_only_where_it_is_named() {
     for (line, code) in [("adopt planner", 1), ("adopt plannr", 1), ("adopt", 2)] {
         let _ = stage.run(line).code(code);
     }
+    let said = stage.run("adopt --from team").code(2).all();
+    assert!(
+        said.contains("`agentpkg adopt --all --from team`"),
+        "{said}"
+    );
 }
 
 #[test]
