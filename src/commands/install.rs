@@ -80,6 +80,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         is_yes: context.is_yes,
         bind: needs.bindings()?,
         servers: needs.mode(),
+        counts: !context.ui.is_json(),
     };
     let outcome = install(&context.session, &options, &mut context.ui)?;
     let is_whole = options.specs.is_empty();

@@ -68,21 +68,25 @@ pub fn bound(definition: &Definition<'_>, values: &Map<String, Value>, bytes: &[
         }
     }
     let text = text_of(bytes);
-    let has_root = text.contains("CLAUDE_PLUGIN_ROOT");
-    for (number, line) in text.lines().enumerate().filter(|_| has_root) {
-        if line.contains(ROOT) || line.contains("$CLAUDE_PLUGIN_ROOT") {
-            note(Part::Root, ROOT, Some(number + 1));
+    if text.contains('$') && text.contains("CLAUDE_PLUGIN_ROOT") {
+        for (number, line) in text.lines().enumerate() {
+            if line.contains(ROOT) || line.contains("$CLAUDE_PLUGIN_ROOT") {
+                note(Part::Root, ROOT, Some(number + 1));
+            }
         }
     }
     let first = definition.body_line();
     let body = text_of(definition.body());
+    // Most lines have no path in them.
+    let lines = if body.contains('/') { &body } else { "" }.lines();
     let mut left = MAX_FILES;
     let mut is_code = false;
-    for (number, line) in body.lines().enumerate() {
-        let is_fence = ["```", "~~~"]
-            .iter()
-            .any(|fence| line.trim_start().starts_with(fence));
-        is_code ^= is_fence;
+    for (number, line) in lines.enumerate() {
+        let start = line.trim_start();
+        is_code ^= start.starts_with("```") || start.starts_with("~~~");
+        if !line.contains('/') {
+            continue;
+        }
         let is_meant = |path: &&str| !is_usual(path) && (!is_code || is_run(line, path));
         for path in paths(line).filter(is_meant).take(left) {
             note(Part::File(path.to_owned()), path, Some(first + number));
@@ -232,8 +236,6 @@ fn paths(line: &str) -> impl Iterator<Item = &str> {
                 '`' | '"' | '\'' | '(' | ')' | '[' | ']' | '<' | '>' | ',' | ';' | '=' | '|'
             )
     };
-    // Most lines have no path in them.
-    let line = if line.contains('/') { line } else { "" };
     let words = line.split(is_outside);
     words.filter(|word| word.contains('/')).filter_map(|word| {
         let word = word.trim_end_matches(['.', ':', '!', '?', '*']);

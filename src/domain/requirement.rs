@@ -138,6 +138,8 @@ impl Requirements {
             definition,
             found: Self::default(),
             servers: BTreeMap::new(),
+            tools: BTreeSet::new(),
+            named: BTreeSet::new(),
             lines: Cell::new(MAX_LINES),
         };
         if !reader.values.is_empty() {
@@ -190,12 +192,24 @@ impl Requirements {
 /// How many needs of an agent are told with their line: each is a search through its frontmatter.
 const MAX_LINES: usize = 256;
 
+/// What a name is the name of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Skill,
+    Agent,
+    Program,
+    Variable,
+}
+
 struct Reader<'a> {
     catalogue: &'a Catalogue,
     definition: Definition<'a>,
     values: Map<String, Value>,
     found: Requirements,
     servers: BTreeMap<String, ServerNeed>,
+    /// The tools that were found, and the rest by kind: each is told once.
+    tools: BTreeSet<String>,
+    named: BTreeSet<(Kind, String)>,
     /// How many lines may still be looked for.
     lines: Cell<usize>,
 }
@@ -247,14 +261,28 @@ impl Reader<'_> {
             // That of a plugin is looked for there.
             .filter(|agent| !agent.contains(':'))
         {
-            push(&mut self.found.agents, agent, place);
+            self.need(Kind::Agent, agent, place);
         }
-        if !self.found.tools.iter().any(|known| known.text == text) {
+        if self.tools.insert(text.clone()) {
             self.found.tools.push(ToolNeed {
                 text,
                 meaning,
                 place,
             });
+        }
+    }
+
+    /// Takes note of something other than a tool or a server.
+    fn need(&mut self, kind: Kind, name: &str, place: Place) {
+        let needs = match kind {
+            Kind::Skill => &mut self.found.skills,
+            Kind::Agent => &mut self.found.agents,
+            Kind::Program => &mut self.found.programs,
+            Kind::Variable => &mut self.found.variables,
+        };
+        let name = name.to_owned();
+        if self.named.insert((kind, name.clone())) {
+            needs.push(Need { name, place });
         }
     }
 
@@ -303,10 +331,10 @@ impl Reader<'_> {
                     .iter()
                     .filter(|(_, has_default)| !has_default)
                 {
-                    push(&mut self.found.variables, variable, place);
+                    self.need(Kind::Variable, variable, place);
                 }
                 if let Some(program) = server.program_name() {
-                    push(&mut self.found.programs, program, place);
+                    self.need(Kind::Program, program, place);
                 }
             }
             self.server(&name, None, place);
@@ -321,7 +349,7 @@ impl Reader<'_> {
         let skills = self.values.get("skills").map(tools_in).unwrap_or_default();
         for skill in skills.into_iter().filter(|skill| !skill.contains(':')) {
             let place = self.place("skills", Origin::Skills, &skill);
-            push(&mut self.found.skills, &skill, place);
+            self.need(Kind::Skill, &skill, place);
         }
     }
 
@@ -338,7 +366,7 @@ impl Reader<'_> {
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
             if is_plain && !program.is_empty() && !BUILTINS.contains(&program) {
                 let place = self.place("hooks", Origin::Hooks, program);
-                push(&mut self.found.programs, program, place);
+                self.need(Kind::Program, program, place);
             }
         }
     }
@@ -368,18 +396,15 @@ impl Reader<'_> {
                 self.server(server, None, place);
             }
         }
-        record
-            .requires
-            .iter()
-            .for_each(|agent| push(&mut self.found.agents, agent, place));
-        record
-            .programs
-            .iter()
-            .for_each(|program| push(&mut self.found.programs, program, place));
-        record
-            .variables
-            .iter()
-            .for_each(|variable| push(&mut self.found.variables, variable, place));
+        for (kind, names) in [
+            (Kind::Agent, &record.requires),
+            (Kind::Program, &record.programs),
+            (Kind::Variable, &record.variables),
+        ] {
+            for name in names {
+                self.need(kind, name, place);
+            }
+        }
     }
 
     fn place(&self, key: &str, origin: Origin, word: &str) -> Place {
@@ -399,15 +424,6 @@ const BUILTINS: [&str; 14] = [
     "echo", "printf", "test", "true", "false", "cd", "exit", "set", "export", "read", "if", "for",
     "while", "command",
 ];
-
-fn push(needs: &mut Vec<Need>, name: &str, place: Place) {
-    if !needs.iter().any(|known| known.name == name) {
-        needs.push(Need {
-            name: name.to_owned(),
-            place,
-        });
-    }
-}
 
 fn collect_commands(value: &Value, commands: &mut Vec<String>) {
     match value {
@@ -432,6 +448,10 @@ fn collect_commands(value: &Value, commands: &mut Vec<String>) {
 /// The servers that fenced blocks declare, with the line counted from 0.
 fn declared(body: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
+    // Every key that is looked for begins with it.
+    if !body.contains("mcp") {
+        return found;
+    }
     let mut fence: Option<&str> = None;
     // Inside a list that continues: the indentation of its key, and whether it is in brackets.
     let mut list: Option<(usize, bool)> = None;

@@ -1,5 +1,6 @@
 //! What a file looks like from outside: enough to tell whether it changed without reading it, if the platform provides enough.
 
+use std::fs::Metadata;
 use std::path::Path;
 
 /// Device, inode, size, time of writing and time of change of a regular file.
@@ -46,9 +47,15 @@ impl Look {
 #[must_use]
 #[cfg(unix)]
 pub fn look(path: &Path) -> Option<Look> {
+    look_of(&std::fs::symlink_metadata(path).ok()?)
+}
+
+/// The same from what the system says about a file that is no link.
+#[must_use]
+#[cfg(unix)]
+pub(super) fn look_of(metadata: &Metadata) -> Option<Look> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let metadata = std::fs::symlink_metadata(path).ok()?;
     // A time after the year 2554 wraps around, but the same time still gives the same number.
     let nanoseconds = |seconds: i64, rest: i64| {
         seconds
@@ -73,5 +80,11 @@ pub fn look(path: &Path) -> Option<Look> {
 #[must_use]
 #[cfg(not(unix))]
 pub fn look(_path: &Path) -> Option<Look> {
+    None
+}
+
+#[must_use]
+#[cfg(not(unix))]
+pub(super) fn look_of(_metadata: &Metadata) -> Option<Look> {
     None
 }

@@ -27,7 +27,7 @@ pub use private::{
 };
 pub use random::RandomFile;
 pub use root::{Exchanged, Moved, Roots};
-pub use tree::{Identity, Leaf, Reading, Tree, tree};
+pub use tree::{Identity, IsKnown, Leaf, Reading, Tree, tree, tree_except};
 
 use crate::error::{Failure, Result};
 

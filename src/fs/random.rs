@@ -42,6 +42,19 @@ impl RandomFile {
         }
     }
 
+    /// The same file, read into memory if it has at most this many bytes; `None` if it cannot be read.
+    #[must_use]
+    pub fn in_memory_up_to(self, most: u64) -> Option<Self> {
+        let length = usize::try_from(self.len).ok();
+        let Some(length) = length.filter(|_| self.len <= most) else {
+            return Some(self);
+        };
+        Some(Self {
+            content: Content::Memory(self.read(0, length)?),
+            ..self
+        })
+    }
+
     /// Its length in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -54,7 +67,7 @@ impl RandomFile {
         self.len == 0
     }
 
-    /// Its modification time when it was opened; `None` for bytes in memory.
+    /// Its modification time when it was opened; `None` for bytes that never were a file.
     #[must_use]
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified

@@ -8,6 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use super::Content;
+use super::look::{Look, look_of};
 
 /// How many entries of one tree are looked at.
 const MAX_ENTRIES: usize = 10_000;
@@ -33,6 +34,8 @@ pub struct Leaf {
     pub identity: Option<Identity>,
     /// What it holds, or why it was not read.
     pub content: Result<Content, String>,
+    /// Whether it was not read because the caller knows it; its content is empty then.
+    pub is_known: bool,
 }
 
 /// The files of a folder.
@@ -67,11 +70,21 @@ impl Reading {
     }
 }
 
+/// Whether the caller knows what a file holds, so that it need not be read: its path below the tree's folder, and its look.
+pub type IsKnown<'a> = &'a dyn Fn(&str, Look) -> bool;
+
 /// Reads all files below `folder` whose names end with `ending`; nothing is there if it does not exist.
 #[must_use]
 pub fn tree(folder: &Path, reading: Reading) -> Tree {
+    tree_except(folder, reading, &|_, _| false)
+}
+
+/// The same; files that the caller knows are listed, and not read.
+#[must_use]
+pub fn tree_except(folder: &Path, reading: Reading, is_known: IsKnown<'_>) -> Tree {
     let mut walk = Walk {
         reading,
+        is_known,
         tree: Tree::default(),
         seen: BTreeSet::new(),
         entries: 0,
@@ -83,15 +96,16 @@ pub fn tree(folder: &Path, reading: Reading) -> Tree {
     Tree { leaves, cut }
 }
 
-struct Walk {
+struct Walk<'a> {
     reading: Reading,
+    is_known: IsKnown<'a>,
     tree: Tree,
     seen: BTreeSet<Identity>,
     entries: usize,
     total: u64,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Reads a folder. Of several ways to one folder, the client and this take the first in the order that the system lists them in.
     fn folder(&mut self, path: &Path, below: &str, depth: usize, is_linked: bool) {
         let Ok(metadata) = fs::metadata(path) else {
@@ -134,12 +148,26 @@ impl Walk {
             if target.as_ref().is_ok_and(Metadata::is_dir) {
                 self.folder(&path, &format!("{below}{name}/"), depth + 1, is_linked);
             } else if self.reading.takes(&name) {
-                let own = fs::symlink_metadata(&path).ok();
-                let content = self.content(&path, target.ok());
+                let below = format!("{below}{name}");
+                let own = if kind.is_symlink() {
+                    fs::symlink_metadata(&path).ok()
+                } else {
+                    target.as_ref().ok().cloned()
+                };
+                let identity = own.as_ref().and_then(|own| identity(own, &path));
+                let look = own.as_ref().filter(|_| !is_linked).and_then(look_of);
+                let is_known = look.is_some_and(|look| (self.is_known)(&below, look));
+                let content = match target.ok() {
+                    Some(target) if is_known => {
+                        self.counted(target.len()).map(|()| Content::default())
+                    }
+                    target => self.content(&path, target),
+                };
                 self.tree.leaves.push(Leaf {
-                    below: format!("{below}{name}"),
+                    below,
                     is_linked,
-                    identity: own.and_then(|own| identity(&own, &path)),
+                    identity,
+                    is_known: is_known && content.is_ok(),
                     content,
                     path,
                 });
@@ -161,19 +189,23 @@ impl Walk {
                 super::human_size(max_size)
             ));
         }
-        if self.total + target.len() > MAX_TOTAL {
+        self.counted(target.len())?;
+        match super::read(path, max_size) {
+            Ok(Some(bytes)) => Ok(bytes.into()),
+            Ok(None) => Err("it is gone".to_owned()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+
+    /// Counts the bytes of a file, unless they would be too many.
+    fn counted(&mut self, length: u64) -> Result<(), String> {
+        if self.total + length > MAX_TOTAL {
             let total = super::human_size(MAX_TOTAL);
             self.cut(format!("the files are more than {total} in all"));
             return Err(format!("the files before it are {total} already"));
         }
-        match super::read(path, max_size) {
-            Ok(Some(bytes)) => {
-                self.total += bytes.len() as u64;
-                Ok(bytes.into())
-            }
-            Ok(None) => Err("it is gone".to_owned()),
-            Err(failure) => Err(failure.to_string()),
-        }
+        self.total += length;
+        Ok(())
     }
 
     fn cut(&mut self, why: String) {

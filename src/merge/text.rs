@@ -68,7 +68,9 @@ impl<'a> Document<'a> {
 
 /// The lines of a text; the last one may lack an ending.
 pub(super) fn split(text: &[u8]) -> Vec<Line<'_>> {
-    let lines = text
+    let count = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let mut lines = Vec::with_capacity(count);
+    let found = text
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| match line {
             [text @ .., b'\r', b'\n'] => Line {
@@ -84,7 +86,8 @@ pub(super) fn split(text: &[u8]) -> Vec<Line<'_>> {
                 ending: Ending::None,
             },
         });
-    lines.collect()
+    lines.extend(found);
+    lines
 }
 
 /// The merged values of what surrounds the lines.

@@ -8,7 +8,7 @@ use super::change::goal::{Consent, Edits, Goal, Specs, What};
 use super::change::gone::refuse_without_manifest;
 use super::change::pending;
 use super::lock_conflict::{Markers, join_unmerged, resolve_markers};
-use super::quick::is_done;
+use super::quick::{is_done, is_still_done};
 use super::report::{Choice, Frontend};
 use super::requirement::Mode;
 use super::search::{Hit, SearchOptions, search};
@@ -46,6 +46,8 @@ pub struct InstallOptions {
     pub bind: BTreeMap<String, String>,
     /// What to do about servers that could be added.
     pub servers: Mode,
+    /// Whether agents that are as they should be may be counted instead of listed.
+    pub counts: bool,
 }
 
 /// Installs agents.
@@ -54,8 +56,19 @@ pub fn install(
     options: &InstallOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Outcome> {
+    // The usual case of a second install needs no lock: nothing is written.
+    let is_usual = options.specs.is_empty()
+        && !options.is_forced
+        && options.allowed.is_empty()
+        && matches!(options.servers, Mode::Usual | Mode::Skip);
     if options.specs.is_empty() {
         refuse_without_names(options)?;
+        if is_usual
+            && options.counts
+            && let Some(outcome) = is_still_done(session)?
+        {
+            return with_pending(session, outcome);
+        }
     }
     if resolve_markers(session, options.is_dry_run, frontend)? == Markers::Shown {
         return Ok(Outcome::default());
@@ -68,16 +81,8 @@ pub fn install(
         let lockfile = project.load_lockfile()?;
         refuse_without_manifest(project, &lockfile, lockfile.agents.len())?;
     }
-    // The usual case of a second install needs no lock: nothing is written.
-    if !options.is_forced
-        && options.allowed.is_empty()
-        && matches!(options.servers, Mode::Usual | Mode::Skip)
-        && let Some(outcome) = is_done(session, frontend)?
-    {
-        return Ok(Outcome {
-            pending: pending::names(project)?,
-            ..outcome
-        });
+    if is_usual && let Some(outcome) = is_done(session, frontend)? {
+        return with_pending(session, outcome);
     }
     join_unmerged(session, options.is_dry_run, frontend)?;
     // Where nothing is wanted yet, a person is offered what there is.
@@ -99,6 +104,14 @@ pub fn install(
         return change(session, &goal(&options), frontend);
     }
     change(session, &goal(options), frontend)
+}
+
+/// An outcome without changes, with the updates that are pending all the same.
+fn with_pending(session: &Session, outcome: Outcome) -> Result<Outcome> {
+    Ok(Outcome {
+        pending: pending::names(&session.project)?,
+        ..outcome
+    })
 }
 
 /// The goal of an install.

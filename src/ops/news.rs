@@ -11,7 +11,7 @@ use crate::domain::digest::ObjectId;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
-use crate::store::agreement::changed_reference;
+use crate::store::agreement::{changed_reference, is_from, is_target};
 use crate::store::cache::{CachedRepository, Freshness, Named};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
@@ -91,7 +91,8 @@ impl<'a> Look<'a> {
         }
         let wanted = self.manifest.agents().get(name);
         let request = wanted.and_then(|wanted| wanted.version.as_ref());
-        if let (Some(request), Some(repository)) = (request, self.session.kept_repository(&source))
+        if let Some(request) = request
+            && let Some(repository) = self.session.kept_repository(&source)
         {
             match newer_version(&repository, locked, request)? {
                 News::Elsewhere => {}
@@ -100,6 +101,9 @@ impl<'a> Look<'a> {
         }
         let anything = Wanted::anything();
         let wanted = wanted.unwrap_or(&anything);
+        if self.is_at_newest(wanted, locked, &source, frontend) {
+            return Some(News::None);
+        }
         let followed = self
             .resolver
             .follow(name, wanted, locked, self.manifest, frontend);
@@ -130,6 +134,32 @@ impl<'a> Look<'a> {
             return Some(News::Newer(newer.unwrap_or_default(), changed.flatten()));
         }
         Some(news_of(locked, &there).map_or(News::None, News::Moved))
+    }
+}
+
+impl Look<'_> {
+    /// Whether an agent was installed from the very commit that an update would look at, so that there is nothing to compare.
+    fn is_at_newest(
+        &mut self,
+        wanted: &Wanted,
+        locked: &LockedAgent,
+        source: &Source,
+        frontend: &mut dyn Frontend,
+    ) -> bool {
+        if locked.commit.is_none()
+            || wanted.version.is_some()
+            || !is_from(locked, wanted, self.manifest)
+            || !is_target(locked, wanted)
+        {
+            return false;
+        }
+        let registry = locked.registry.as_ref();
+        let snapshot = self.resolver.snapshot(registry, source, frontend);
+        snapshot.is_ok_and(|snapshot| {
+            snapshot.without_head.is_none()
+                && snapshot.commit == locked.commit
+                && changed_reference(locked, snapshot.reference.as_ref()).is_none()
+        })
     }
 }
 

@@ -1,4 +1,5 @@
 //! The quick look of `install` without names: whether manifest, lockfile and files agree already. It has to be cheap, and takes no lock.
+//! Where nothing looks different since it last found that they agree, nothing is read.
 
 use super::change::item::Status;
 use super::change::outcome::{ChangedAgent, Outcome};
@@ -12,24 +13,39 @@ use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 use crate::store::transaction;
 
+/// An outcome that only counts the agents, if manifest, lockfile and files are known to agree.
+pub(super) fn is_still_done(session: &Session) -> Result<Option<Outcome>> {
+    let project = &session.project;
+    if transaction::interruption(project)?.is_some() {
+        return Ok(None);
+    }
+    let seen = session.cache.seen(project.agents_folder(), usize::MAX);
+    Ok(project.agreement(&seen).map(|counted| Outcome {
+        counted: Some(counted),
+        ..Outcome::default()
+    }))
+}
+
 /// The whole outcome, if manifest, lockfile and files agree already.
 pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<Outcome>> {
     // What was interrupted is ended first, and that takes the lock.
     if transaction::interruption(&session.project)?.is_some() {
         return Ok(None);
     }
+    let project = &session.project;
+    let looks = project.looks();
     let manifest = session.manifest(frontend)?;
     if manifest.agents().is_empty() || !manifest.policy().is_empty() {
         return Ok(None);
     }
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = project.load_lockfile()?;
     if !is_complete(&manifest, &lockfile) {
         return Ok(None);
     }
-    let bases = session.project.kept_bases()?;
+    let bases = project.kept_bases()?;
     let mut seen = session
         .cache
-        .seen(session.project.agents_folder(), lockfile.agents.len());
+        .seen(project.agents_folder(), lockfile.agents.len());
     let mut outcome = Outcome::default();
     for (name, locked) in lockfile.agents {
         let is_as_wanted = match manifest.agents().get(&name) {
@@ -39,10 +55,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         if !is_as_wanted {
             return Ok(None);
         }
-        let Some(digest) = session
-            .project
-            .digest_agent(&name, &locked.folder, &mut seen)?
-        else {
+        let Some(digest) = project.digest_agent(&name, &locked.folder, &mut seen)? else {
             return Ok(None);
         };
         if !bases.has(&locked.base) {
@@ -53,7 +66,6 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         } else {
             Status::Edited
         };
-        let project = &session.project;
         let edited = match status {
             Status::Edited => project.read_agent(&name, &locked.folder)?,
             _ => None,
@@ -65,6 +77,16 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
             ignored: edited.as_deref().and_then(ignored),
             ..ChangedAgent::unchanged(project, name, status, locked)
         });
+    }
+    // What is warned about is warned about each time.
+    let is_silent = manifest.warnings().is_empty()
+        && manifest.follows_links().is_none()
+        && !outcome.agents.iter().any(|agent| agent.ignored.is_some());
+    if let Some(looks) = looks.filter(|looks| is_silent && project.looks() == Some(*looks)) {
+        let ground = project.ground(looks, &bases);
+        let agents = outcome.agents.iter();
+        let edited = agents.filter(|agent| agent.status == Status::Edited);
+        seen.conclude(ground, edited.count());
     }
     seen.keep(session.environment.now());
     Ok(Some(outcome))

@@ -1,7 +1,7 @@
 //! What keeps an agent that was written from running, or another one because of it: equal names, and the client's settings. Whoever writes
 //! agents says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
 use crate::domain::loaded::Layer;
@@ -15,11 +15,15 @@ use crate::store::placed::Placed;
 /// `written` also in whose place they run, and what settings keep them from running.
 ///
 /// All is written by then: what cannot be looked at any more is no failure of the command.
-pub(super) fn shadows(session: &Session, set: &LoadedSet, written: &[AgentName]) -> Vec<String> {
+pub(super) fn shadows(
+    session: &Session,
+    set: &LoadedSet,
+    written: &BTreeSet<AgentName>,
+) -> Vec<String> {
     found(session, set, written).unwrap_or_else(|failure| vec![failure.to_string()])
 }
 
-fn found(session: &Session, set: &LoadedSet, written: &[AgentName]) -> Result<Vec<String>> {
+fn found(session: &Session, set: &LoadedSet, written: &BTreeSet<AgentName>) -> Result<Vec<String>> {
     let lockfile = Placed::read(&session.project)?.lockfile;
     let mut warnings = warnings(set, &lockfile);
     let replaced = set.agents.iter();

@@ -8,7 +8,7 @@ use super::gone::GoneAgent;
 use super::news::{Look, News};
 use super::past::Changed;
 use super::report::Frontend;
-use super::requirement::{self, ServerState, World};
+use super::requirement::{self, AgentNeeds, ServerState, World};
 use super::session::Session;
 use crate::domain::definition::{differing, ignored};
 use crate::domain::digest::Digest;
@@ -17,7 +17,9 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{has_other_overrides, reachable, versions};
+use crate::store::loaded::LoadedSet;
 use crate::store::placed::Placed;
+use crate::store::seen::Seen;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,17 +193,35 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         }
         outcome.agents.push(status);
     }
-    seen.keep(session.environment.now());
     let known = manifest.agents().keys();
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
     outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();
     let world = World::open(&offline, &manifest, &lockfile, frontend)?;
-    outcome.foreign = unmanaged_in(world.loaded(session), &lockfile);
+    let is_plain = |file: &str, look| {
+        let installed = lockfile.at(file);
+        seen.is_plain(file, look) && installed.is_some_and(|(_, locked)| !world.has_record(locked))
+    };
+    let set = world.load_except(session, &is_plain);
+    outcome.foreign = unmanaged_in(set, &lockfile);
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[]).of_project();
+    note_plain(set, &agents, &mut seen);
+    seen.keep(session.environment.now());
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
     outcome.disabled_servers = disabled.map(|server| server.name.clone()).collect();
     let missing = servers.into_iter().filter(ServerState::is_missing);
     outcome.missing_servers = missing.map(|server| server.name).collect();
     Ok(outcome)
+}
+
+/// Notes which agents run under the names of their files and ask for no server, so that they need not be read the next time.
+fn note_plain(set: &LoadedSet, agents: &[AgentNeeds], seen: &mut Seen) {
+    let silent = agents.iter().filter(|agent| agent.needs.servers.is_empty());
+    let silent: BTreeSet<&str> = silent.map(|agent| agent.name.as_str()).collect();
+    let read = set.own().filter(|agent| !agent.is_plain);
+    for agent in read.filter(|agent| agent.has_name_of_file()) {
+        if (agent.below.strip_suffix(".md")).is_some_and(|stem| silent.contains(stem)) {
+            seen.note_plain(&agent.below, Digest::of(&agent.content.bytes()));
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::env::Environment;
-use crate::fs::{self, Content, Entry, Identity, Leaf, Reading};
+use crate::fs::{self, Content, Entry, Identity, IsKnown, Leaf, Reading, Tree};
 
 /// How the files of agents are read.
 const AGENTS: Reading = Reading {
@@ -109,10 +109,20 @@ pub struct FoundAgent {
     pub is_linked: bool,
     /// What it holds, as far as it can be read.
     pub content: Content,
+    /// Whether it was not read, because it is known to run under the name of its file and to ask for no server.
+    pub is_plain: bool,
     /// What its description costs in each session, in tokens; 0 for what is built in.
     pub tokens: usize,
     /// What becomes of it.
     pub standing: Standing,
+}
+
+impl FoundAgent {
+    /// Whether the client knows it by the name of its file.
+    #[must_use]
+    pub fn has_name_of_file(&self) -> bool {
+        self.name.is_some() && self.name.as_deref() == stem(&self.below)
+    }
 }
 
 /// All agents that the client finds.
@@ -133,6 +143,18 @@ pub struct LoadedSet {
 /// Reads everything that the client would load in the folder `here` of a project.
 #[must_use]
 pub fn read(project: &Project, environment: &Environment, here: &Path) -> LoadedSet {
+    read_except(project, environment, here, &|_, _| false)
+}
+
+/// The same; files of the project's own folder that `is_plain` knows are not read. It must be right about them: see
+/// [`FoundAgent::is_plain`].
+#[must_use]
+pub fn read_except(
+    project: &Project,
+    environment: &Environment,
+    here: &Path,
+    is_plain: IsKnown<'_>,
+) -> LoadedSet {
     let settings = Settings::read(project, environment);
     let mut set = LoadedSet {
         denials: settings.denials,
@@ -140,7 +162,14 @@ pub fn read(project: &Project, environment: &Environment, here: &Path) -> Loaded
     };
     let mut seen = BTreeSet::new();
     for place in places(project, environment, here) {
-        set.take(place, &mut seen, project, environment);
+        let tree = if place.is_own {
+            fs::tree_except(&place.folder, AGENTS, is_plain)
+        } else {
+            fs::tree(&place.folder, AGENTS)
+        };
+        set.take(place, tree, &mut seen, &|path| {
+            shown(project, environment, path)
+        });
     }
     if let Some(file) = &settings.switched_off {
         for agent in &mut set.agents {
@@ -249,15 +278,14 @@ impl LoadedSet {
         Some((winner, layer(winner).reason_over(layer(agent))))
     }
 
-    /// Reads one folder. `seen`: the files that were read before; the client loads each once.
+    /// Takes in one folder. `seen`: the files that were read before; the client loads each once.
     fn take(
         &mut self,
         place: Place,
+        tree: Tree,
         seen: &mut BTreeSet<Identity>,
-        project: &Project,
-        environment: &Environment,
+        shown: &dyn Fn(&Path) -> String,
     ) {
-        let tree = fs::tree(&place.folder, AGENTS);
         let index = self.places.len();
         for leaf in tree.leaves {
             let is_again = leaf.identity.is_some_and(|identity| !seen.insert(identity));
@@ -268,13 +296,15 @@ impl LoadedSet {
             let (name, tokens, standing) = match (is_again, unread) {
                 (true, _) => (None, 0, Standing::Again),
                 (_, Some(reason)) => (None, 0, Standing::Skipped(reason)),
+                _ if leaf.is_known => (stem(&leaf.below).map(str::to_owned), 0, Standing::Runs),
                 _ => verdict(&content.bytes()),
             };
             self.agents.push(FoundAgent {
                 tokens,
                 place: index,
                 name,
-                shown: shown(project, environment, &leaf.path),
+                shown: shown(&leaf.path),
+                is_plain: leaf.is_known && standing == Standing::Runs,
                 below: leaf.below,
                 path: leaf.path,
                 is_linked: leaf.is_linked,
@@ -335,6 +365,7 @@ impl LoadedSet {
                     path,
                     is_linked: false,
                     content,
+                    is_plain: false,
                     standing: unread.map_or(Standing::Runs, Standing::Skipped),
                 });
             }
@@ -361,6 +392,7 @@ impl LoadedSet {
             shown: "built into Claude Code".to_owned(),
             is_linked: false,
             content: Content::default(),
+            is_plain: false,
             standing: Standing::Runs,
         }));
         self.places.push(Place {
@@ -398,6 +430,11 @@ impl LoadedSet {
             }
         }
     }
+}
+
+/// The name of a file without its folder and ending.
+fn stem(below: &str) -> Option<&str> {
+    below.rsplit('/').next()?.strip_suffix(".md")
 }
 
 /// What the client does with a file on its own: the name, the tokens of the description, and what becomes of it.

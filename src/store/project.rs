@@ -7,14 +7,14 @@ use super::base_file;
 use super::lockfile::{self, LockedAgent, Lockfile};
 use super::manifest::{self, FollowLinks, Manifest};
 use super::seal::Seal;
-use super::seen::Seen;
+use super::seen::{Agreement, Ground, Seen};
 use crate::domain::definition::overridden;
 use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
 use crate::error::{Failure, Location, Result};
-use crate::fs::{self, Entry, Roots};
+use crate::fs::{self, Entry, Look, Roots};
 
 /// The largest agent file that is read, in bytes.
 pub const MAX_AGENT: u64 = 1 << 20;
@@ -423,10 +423,38 @@ impl Project {
     ) -> Result<Option<Digest>> {
         let path = self.agent_path(name, folder);
         seen.digest(
-            name,
+            &folder.file(name),
             || self.files.look(&path),
             || self.files.read(&path, MAX_AGENT),
         )
+    }
+
+    /// The looks of manifest and lockfile; `None`: there is no telling whether they change.
+    #[must_use]
+    pub fn looks(&self) -> Option<[Look; 2]> {
+        Some([
+            self.files.look(&self.manifest)?,
+            self.files.look(&self.lockfile)?,
+        ])
+    }
+
+    /// What the agreement of manifest, lockfile and files depends on beside the agents' files.
+    #[must_use]
+    pub fn ground(&self, looks: [Look; 2], bases: &KeptBases) -> Ground {
+        // Two scopes may have one agents folder.
+        let mut rest = self.manifest.as_os_str().as_encoded_bytes().to_vec();
+        for base in &bases.0 {
+            rest.extend_from_slice(base.as_bytes());
+        }
+        let rest = Digest::of(&rest);
+        Ground { looks, rest }
+    }
+
+    /// Whether manifest, lockfile and files are known to agree, without reading any of them.
+    #[must_use]
+    pub fn agreement(&self, seen: &Seen) -> Option<Agreement> {
+        let ground = || Some(self.ground(self.looks()?, &self.kept_bases().ok()?));
+        seen.agreement(ground, self.files.look_in(&self.agents))
     }
 
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {

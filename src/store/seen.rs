@@ -6,16 +6,19 @@
 //! also changes its look. Only times of one clock are compared, so it does not matter whether this machine and the file system agree about
 //! the time.
 //!
+//! What an `install` found is kept with them: that manifest, lockfile and files agree, so that nothing is to be done. It holds as long as
+//! none of the files that it depends on looks different.
+//!
 //! This information is only for display. Nothing is replaced or removed because of it: commands that write read the file first.
 
 use std::path::PathBuf;
 
 use crate::domain::digest::Digest;
-use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::fs::{self, Look};
 
-const HEADER: &[u8] = b"agentpkg seen 1\n";
+/// The version of the program is part of it, because another one may conclude something else.
+const HEADER: &[u8] = concat!("agentpkg seen 2 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 /// The largest file that is read, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
 /// The number of files from which it is worthwhile.
@@ -34,18 +37,70 @@ pub struct Seen {
     path: Option<PathBuf>,
     /// When the command began.
     started: u64,
-    known: Vec<Sight>,
+    known: Kept,
     asked: Vec<Sight>,
+    concluded: Option<Conclusion>,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Kept {
+    /// The files, sorted by path.
+    sights: Vec<Sight>,
+    conclusion: Option<Conclusion>,
 }
 
 /// One file as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sight {
-    name: String,
+    /// Its path below the agents folder.
+    file: String,
     look: Look,
     digest: Digest,
     /// When it was first seen to look like this, in seconds since 1970.
     since: u64,
+    /// Whether it is plain: see [`Seen::is_plain`].
+    is_plain: bool,
+}
+
+/// What the agreement of manifest, lockfile and files depends on beside the agents' files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ground {
+    /// The looks of the manifest and of the lockfile.
+    pub looks: [Look; 2],
+    /// The digest of everything else.
+    pub rest: Digest,
+}
+
+/// Manifest, lockfile and files agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Agreement {
+    /// How many agents there are.
+    pub agents: usize,
+    /// How many of them have edits of the user.
+    pub edited: usize,
+}
+
+/// An agreement that was found, and what it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Conclusion {
+    ground: Ground,
+    /// The digest of the paths and digests of the agents' files.
+    files: Digest,
+    edited: u32,
+    /// When manifest and lockfile were first seen to look like this, in seconds since 1970.
+    since: u64,
+}
+
+/// The digest of the paths and digests of files.
+fn digest_of(sights: &[Sight]) -> Digest {
+    let mut bytes = Vec::with_capacity(sights.len() * 64);
+    for sight in sights {
+        bytes.extend_from_slice(sight.file.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(sight.digest.as_bytes());
+    }
+    Digest::of(&bytes)
 }
 
 impl Seen {
@@ -61,13 +116,58 @@ impl Seen {
             started,
             known,
             asked: Vec::new(),
+            concluded: None,
         }
     }
 
-    /// The digest of an agent's file; `None` if there is none. `look` examines it; `read` is called if its digest is not known for certain.
+    /// What was concluded earlier, if nothing that it depends on looks different now. `look` examines a file by its path below the agents
+    /// folder.
+    pub fn agreement(
+        &self,
+        ground: impl FnOnce() -> Option<Ground>,
+        look: impl Fn(&str) -> Option<Look>,
+    ) -> Option<Agreement> {
+        let Kept { sights, conclusion } = &self.known;
+        let found = conclusion.filter(|found| found.since == SETTLED)?;
+        let is_same =
+            |sight: &Sight| sight.since == SETTLED && look(&sight.file) == Some(sight.look);
+        // What costs least comes first.
+        let holds = digest_of(sights) == found.files
+            && sights.iter().all(is_same)
+            && ground() == Some(found.ground);
+        holds.then_some(Agreement {
+            agents: sights.len(),
+            edited: found.edited as usize,
+        })
+    }
+
+    /// Notes that manifest, lockfile and the files that were asked for agree. `ground`: as it was before any of them was read, and still is.
+    pub fn conclude(&mut self, ground: Ground, edited: usize) {
+        let known = self.known.conclusion;
+        let known = known.filter(|known| known.ground.looks == ground.looks);
+        self.concluded = u32::try_from(edited).ok().map(|edited| Conclusion {
+            ground,
+            files: Digest::of(b""),
+            edited,
+            since: self.trusted_since(known.map(|known| known.since)),
+        });
+    }
+
+    /// Since when a file is seen that was read just now. `known`: since when it looks like this; `None`: it did not.
+    fn trusted_since(&self, known: Option<u64>) -> u64 {
+        match known {
+            Some(SETTLED) => SETTLED,
+            Some(known) if self.started >= known.saturating_add(WAIT) => SETTLED,
+            // A time in the future was written while the clock was wrong.
+            Some(known) if self.started >= known => known,
+            _ => NEW,
+        }
+    }
+
+    /// The digest of an agent's file, which is given by its path below the agents folder; `None` if there is none. `look` examines it; `read` is called if its digest is not known for certain.
     pub fn digest(
         &mut self,
-        name: &AgentName,
+        file: &str,
         look: impl Fn() -> Option<Look>,
         read: impl FnOnce() -> Result<Option<Vec<u8>>>,
     ) -> Result<Option<Digest>> {
@@ -75,114 +175,184 @@ impl Seen {
         if self.path.is_none() {
             read()
         } else {
-            self.judge(name.as_str(), look, read)
+            self.judge(file, look, read)
         }
     }
 
     fn judge(
         &mut self,
-        name: &str,
+        file: &str,
         look: impl Fn() -> Option<Look>,
         read: impl FnOnce() -> Result<Option<Digest>>,
     ) -> Result<Option<Digest>> {
         let Some(first) = look() else {
             return read();
         };
-        let known = self
-            .known
-            .binary_search_by(|known| known.name.as_str().cmp(name))
-            .ok()
-            .map(|found| &self.known[found]);
-        let known = known.filter(|known| known.look == first);
+        let known = self.sight(file).filter(|known| known.look == first);
         if let Some(settled) = known.filter(|known| known.since == SETTLED) {
-            self.asked.push(settled.clone());
-            return Ok(Some(settled.digest));
+            let settled = settled.clone();
+            let digest = settled.digest;
+            self.asked.push(settled);
+            return Ok(Some(digest));
         }
-        let since = match known {
-            Some(known) if self.started >= known.since.saturating_add(WAIT) => SETTLED,
-            // A time in the future was written while the clock was wrong.
-            Some(known) if self.started >= known.since => known.since,
-            _ => NEW,
-        };
+        let since = self.trusted_since(known.map(|known| known.since));
+        let plain = known.filter(|known| known.is_plain);
+        let plain = plain.map(|known| known.digest);
         let digest = read()?;
         if let Some(digest) = digest
             && look() == Some(first)
         {
             self.asked.push(Sight {
-                name: name.to_owned(),
+                file: file.to_owned(),
                 look: first,
                 digest,
                 since,
+                is_plain: plain == Some(digest),
             });
         }
         Ok(digest)
+    }
+
+    /// Whether a file that looks like this is known to be plain: an agent that runs under the name of its file and asks for no server.
+    #[must_use]
+    pub fn is_plain(&self, file: &str, look: Look) -> bool {
+        self.sight(file)
+            .is_some_and(|known| known.is_plain && known.look == look && known.since == SETTLED)
+    }
+
+    /// Notes that a file is plain, if it was asked for and has this content.
+    pub fn note_plain(&mut self, file: &str, digest: Digest) {
+        let is_it = |sight: &&mut Sight| sight.file == file && sight.digest == digest;
+        if let Some(sight) = self.asked.iter_mut().find(is_it) {
+            sight.is_plain = true;
+        }
+    }
+
+    fn sight(&self, file: &str) -> Option<&Sight> {
+        let sights = &self.known.sights;
+        let found = sights.binary_search_by(|known| known.file.as_str().cmp(file));
+        found.ok().map(|found| &sights[found])
     }
 
     /// Keeps what was found, after all files were asked for. `now`: seconds since 1970, at this moment. A cache that cannot be written is
     /// no reason to fail.
     pub fn keep(mut self, now: u64) {
         if let Some(path) = self.path.take()
-            && let Some(sights) = self.changed(now)
+            && let Some(kept) = self.changed(now)
         {
-            let _ = fs::replace(&path, &to_bytes(&sights), false);
+            let _ = fs::replace(&path, &to_bytes(&kept), false);
         }
     }
 
     /// What to keep, unless it is kept already.
-    fn changed(mut self, now: u64) -> Option<Vec<Sight>> {
-        for sight in self.asked.iter_mut().filter(|sight| sight.since == NEW) {
-            sight.since = now.max(1);
+    fn changed(self, now: u64) -> Option<Kept> {
+        let Self {
+            known,
+            asked: mut sights,
+            concluded,
+            ..
+        } = self;
+        let first_seen = |since: &mut u64| {
+            if *since == NEW {
+                *since = now.max(1);
+            }
+        };
+        for sight in &mut sights {
+            first_seen(&mut sight.since);
         }
-        self.asked.sort_by(|left, right| left.name.cmp(&right.name));
-        (self.asked != self.known).then_some(self.asked)
+        sights.sort_by(|left, right| left.file.cmp(&right.file));
+        // A command that concluded nothing did not look at manifest and lockfile in this way.
+        let conclusion = match concluded {
+            Some(mut concluded) => {
+                first_seen(&mut concluded.since);
+                concluded.files = digest_of(&sights);
+                Some(concluded)
+            }
+            None => known.conclusion,
+        };
+        let kept = Kept { sights, conclusion };
+        (kept != known).then_some(kept)
     }
 }
 
-/// `HEADER`, the digest of the rest, and for each file: the length of its name, the name, look, digest, time.
-fn to_bytes(sights: &[Sight]) -> Vec<u8> {
+/// `HEADER`, the digest of the rest, what was concluded, and for each file: the length of its path, the path, look, digest, time, whether it is
+/// plain.
+fn to_bytes(kept: &Kept) -> Vec<u8> {
     let mut rest = Vec::new();
+    rest.push(u8::from(kept.conclusion.is_some()));
+    if let Some(conclusion) = &kept.conclusion {
+        let Ground { looks, rest: other } = conclusion.ground;
+        rest.extend(looks.into_iter().flat_map(Look::to_bytes));
+        rest.extend_from_slice(other.as_bytes());
+        rest.extend_from_slice(conclusion.files.as_bytes());
+        rest.extend_from_slice(&conclusion.edited.to_le_bytes());
+        rest.extend_from_slice(&conclusion.since.to_le_bytes());
+    }
     for Sight {
-        name,
+        file,
         look,
         digest,
         since,
-    } in sights
+        is_plain,
+    } in &kept.sights
     {
-        let Ok(length) = u16::try_from(name.len()) else {
+        let Ok(length) = u16::try_from(file.len()) else {
             continue;
         };
         rest.extend_from_slice(&length.to_le_bytes());
-        rest.extend_from_slice(name.as_bytes());
+        rest.extend_from_slice(file.as_bytes());
         rest.extend_from_slice(&look.to_bytes());
         rest.extend_from_slice(digest.as_bytes());
         rest.extend_from_slice(&since.to_le_bytes());
+        rest.push(u8::from(*is_plain));
     }
     [HEADER, Digest::of(&rest).as_bytes(), &rest].concat()
 }
 
-fn parse(bytes: &[u8]) -> Option<Vec<Sight>> {
-    let (digest, mut rest) = bytes.strip_prefix(HEADER)?.split_first_chunk()?;
+fn parse(bytes: &[u8]) -> Option<Kept> {
+    let (digest, rest) = bytes.strip_prefix(HEADER)?.split_first_chunk()?;
     if Digest::of(rest) != Digest::from_bytes(*digest) {
         return None;
     }
+    let (has_conclusion, mut rest) = rest.split_first()?;
+    let conclusion = match has_conclusion {
+        0 => None,
+        _ => Some(take_conclusion(&mut rest)?),
+    };
     let mut sights = Vec::new();
     while !rest.is_empty() {
-        let (length, after) = rest.split_first_chunk()?;
-        let (name, after) = after.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-        let (look, after) = after.split_first_chunk()?;
-        let (digest, after) = after.split_first_chunk()?;
-        let (since, after) = after.split_first_chunk()?;
-        let name = str::from_utf8(name).ok()?.to_owned();
-        let (digest, since) = (Digest::from_bytes(*digest), u64::from_le_bytes(*since));
-        sights.push(Sight {
-            name,
-            look: Look::from_bytes(look),
-            digest,
-            since,
-        });
+        let length = usize::from(u16::from_le_bytes(*take(&mut rest)?));
+        let (file, after) = rest.split_at_checked(length)?;
         rest = after;
+        sights.push(Sight {
+            file: str::from_utf8(file).ok()?.to_owned(),
+            look: Look::from_bytes(take(&mut rest)?),
+            digest: Digest::from_bytes(*take(&mut rest)?),
+            since: u64::from_le_bytes(*take(&mut rest)?),
+            is_plain: *take(&mut rest)? != [0],
+        });
     }
-    Some(sights)
+    Some(Kept { sights, conclusion })
+}
+
+fn take_conclusion(rest: &mut &[u8]) -> Option<Conclusion> {
+    let looks = [Look::from_bytes(take(rest)?), Look::from_bytes(take(rest)?)];
+    Some(Conclusion {
+        ground: Ground {
+            looks,
+            rest: Digest::from_bytes(*take(rest)?),
+        },
+        files: Digest::from_bytes(*take(rest)?),
+        edited: u32::from_le_bytes(*take(rest)?),
+        since: u64::from_le_bytes(*take(rest)?),
+    })
+}
+
+/// The next bytes of what is left.
+fn take<'b, const SIZE: usize>(rest: &mut &'b [u8]) -> Option<&'b [u8; SIZE]> {
+    let (first, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(first)
 }
 
 #[cfg(test)]
@@ -203,7 +373,7 @@ mod tests {
         file: RefCell<Option<(u64, Look, u8)>>,
         aside: RefCell<Option<(u64, Look, u8)>>,
         inodes: Cell<u64>,
-        kept: Vec<Sight>,
+        kept: Kept,
     }
 
     #[derive(Debug, Clone, Copy)]
@@ -263,6 +433,7 @@ mod tests {
                 started: seconds(self),
                 known: parse(&to_bytes(&self.kept)).unwrap(),
                 asked: Vec::new(),
+                concluded: None,
             };
             let before = self.content();
             let mut meanwhile = meanwhile;
@@ -277,8 +448,8 @@ mod tests {
                 .judge("a", || self.file.borrow().map(|(_, look, _)| look), read)
                 .unwrap();
             let now = seconds(self);
-            if let Some(sights) = seen.changed(now) {
-                self.kept = sights;
+            if let Some(kept) = seen.changed(now) {
+                self.kept = kept;
             }
             [digest, before, self.content()]
         }
@@ -328,7 +499,7 @@ mod tests {
                 file: RefCell::new(None),
                 aside: RefCell::new(None),
                 inodes: Cell::new(1),
-                kept: Vec::new(),
+                kept: Kept::default(),
             };
             world.change(Change::Write, 0);
             for step in steps {
@@ -344,18 +515,102 @@ mod tests {
         }
     }
 
+    /// A `Seen` that begins at a time, with what was kept; asked for these files, each with its look.
+    fn looking(kept: &Kept, started: u64, files: &[(&str, Look)]) -> Seen {
+        let mut seen = Seen {
+            path: None,
+            started,
+            known: kept.clone(),
+            asked: Vec::new(),
+            concluded: None,
+        };
+        for (file, look) in files {
+            let read = || Ok(Some(Digest::of(file.as_bytes())));
+            seen.judge(file, || Some(*look), read).unwrap();
+        }
+        seen
+    }
+
+    #[test]
+    fn an_agreement_holds_until_something_looks_different() {
+        let look = |inode| Look::new(1, inode, 3, 4, 5);
+        let files = [("a.md", look(1)), ("b/c.md", look(2))];
+        let ground = Ground {
+            looks: [look(3), look(4)],
+            rest: Digest::of(b"bases"),
+        };
+        let conclude = |kept: &Kept, started: u64| {
+            let mut seen = looking(kept, started, &files);
+            seen.conclude(ground, 1);
+            seen.changed(started).unwrap_or(kept.clone())
+        };
+        let agreement = |kept: &Kept, ground: Option<Ground>, files: &[(&str, Look)]| {
+            let find = |file: &str| files.iter().find(|(known, _)| *known == file);
+            let look = |file: &str| find(file).map(|(_, look)| *look);
+            looking(kept, 200, &[]).agreement(|| ground, look)
+        };
+        let mut kept = Kept::default();
+        for (started, holds) in [(100, false), (101, false), (102, true)] {
+            kept = conclude(&kept, started);
+            let found = agreement(&kept, Some(ground), &files);
+            assert_eq!(found.is_some(), holds, "at {started}");
+        }
+        let expected = Agreement {
+            agents: 2,
+            edited: 1,
+        };
+        assert_eq!(agreement(&kept, Some(ground), &files), Some(expected));
+        let [manifest, lockfile] = ground.looks;
+        let looks = |looks| Ground { looks, ..ground };
+        let rest = Digest::of(b"other bases");
+        for other in [
+            looks([look(9), lockfile]),
+            looks([manifest, look(9)]),
+            Ground { rest, ..ground },
+        ] {
+            assert_eq!(agreement(&kept, Some(other), &files), None);
+        }
+        assert_eq!(agreement(&kept, None, &files), None);
+        assert_eq!(agreement(&kept, Some(ground), &files[..1]), None);
+        let other = [files[0], ("b/c.md", look(9))];
+        assert_eq!(agreement(&kept, Some(ground), &other), None);
+
+        // A command that only looks at the files keeps it, unless it finds others.
+        let looked = looking(&kept, 300, &files).changed(300);
+        assert_eq!(looked, None);
+        let looked = looking(&kept, 300, &files[..1]).changed(300).unwrap();
+        assert_eq!(agreement(&looked, Some(ground), &files), None);
+    }
+
     #[test]
     fn what_is_damaged_is_nothing() {
         let look = Look::new(1, 2, 3, 4, 5);
-        let sight = |name: &str| Sight {
-            name: name.to_owned(),
+        let sight = |file: &str| Sight {
+            file: file.to_owned(),
             look,
             digest: Digest::of(b"x"),
             since: SETTLED,
+            is_plain: true,
         };
-        let sights = vec![sight("a"), sight("b-\u{e9}")];
-        let bytes = to_bytes(&sights);
-        assert_eq!(parse(&bytes), Some(sights));
+        let ground = Ground {
+            looks: [look, Look::new(6, 7, 8, 9, 10)],
+            rest: Digest::of(b"y"),
+        };
+        let conclusion = Conclusion {
+            ground,
+            files: Digest::of(b"z"),
+            edited: 3,
+            since: 4,
+        };
+        let sights = vec![sight("a.md"), sight("b/b-\u{e9}.md")];
+        let kept = |conclusion| Kept {
+            sights: sights.clone(),
+            conclusion,
+        };
+        assert_eq!(parse(&to_bytes(&kept(None))), Some(kept(None)));
+        let kept = kept(Some(conclusion));
+        let bytes = to_bytes(&kept);
+        assert_eq!(parse(&bytes), Some(kept));
         for at in 0..bytes.len() {
             assert_eq!(parse(&bytes[..at]), None, "cut off at {at}");
             for bit in 0..8 {
@@ -381,16 +636,14 @@ mod tests {
 
         struct Place {
             folder: tempfile::TempDir,
-            names: Vec<AgentName>,
+            names: Vec<String>,
         }
 
         impl Place {
             fn new() -> Self {
                 let place = Self {
                     folder: tempfile::tempdir().unwrap(),
-                    names: (0..WORTH)
-                        .map(|index| AgentName::new(&format!("a{index}")).unwrap())
-                        .collect(),
+                    names: (0..WORTH).map(|index| format!("a{index}.md")).collect(),
                 };
                 for name in &place.names {
                     fs::write_new(&place.file(name), b"as it was", false).unwrap();
@@ -398,8 +651,8 @@ mod tests {
                 place
             }
 
-            fn file(&self, name: &AgentName) -> PathBuf {
-                self.folder.path().join(name.file_name())
+            fn file(&self, name: &str) -> PathBuf {
+                self.folder.path().join(name)
             }
 
             fn kept(&self) -> PathBuf {
@@ -410,7 +663,7 @@ mod tests {
             fn run(&self, started: u64) -> (Vec<Option<Digest>>, usize) {
                 let mut seen = Seen::open(Some(self.kept()), WORTH, started);
                 let mut reads = 0;
-                let ask = |name| {
+                let ask = |name: &String| {
                     let file = self.file(name);
                     let read = || {
                         reads += 1;

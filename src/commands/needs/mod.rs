@@ -2,7 +2,7 @@
 
 mod document;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 
@@ -358,6 +358,7 @@ fn other_line(other: &Other) -> String {
 fn odd_tools(tools: &[OddTool], columns: usize) -> Vec<String> {
     let mut retired: Vec<String> = Vec::new();
     let mut foreign: Vec<String> = Vec::new();
+    let mut known = BTreeSet::new();
     for tool in tools {
         let list = if tool.retired.is_some() {
             &mut retired
@@ -365,7 +366,7 @@ fn odd_tools(tools: &[OddTool], columns: usize) -> Vec<String> {
             &mut foreign
         };
         let text = sanitize(&odd(tool));
-        if !list.contains(&text) {
+        if known.insert(text.clone()) {
             list.push(text);
         }
     }

@@ -45,9 +45,8 @@ pub(super) fn show_install(
             show_written(agent, is_dry_run, ui);
         }
     }
-    let adopted = outcome.agents.iter();
-    let adopted = adopted.filter(|agent| agent.status == Status::Adopted);
-    let adopted: Vec<&ChangedAgent> = adopted.collect();
+    let is_adopted = |agent: &&ChangedAgent| agent.status == Status::Adopted;
+    let adopted: Vec<&ChangedAgent> = outcome.agents.iter().filter(is_adopted).collect();
     adopted::show_adopted(&adopted, is_dry_run, ui);
     summary::show_passed(outcome, ui);
     summary::show_offers(outcome, ui);
@@ -222,11 +221,15 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
         agents.retain(|agent| agent.is_named);
     }
     let edited = agents.iter().filter(|agent| agent.status == Status::Edited);
-    let note = match edited.count() {
+    let counted = outcome.counted.unwrap_or_default();
+    let note = match edited.count() + counted.edited {
         0 => String::new(),
         count => format!(", {count} with your edits"),
     };
     match agents.as_slice() {
+        [] if counted.agents > 0 => {
+            ui.status("Unchanged", format!("{} agents{note}", counted.agents));
+        }
         [] if !outcome.gone.agents.is_empty() => {}
         [] if is_whole && outcome.agents.is_empty() && outcome.failures.is_empty() => {
             let install = ui.command(&Command::new(["install", "backend-architect"]));
@@ -404,8 +407,7 @@ fn show_changed(agent: &ChangedAgent, columns: Columns, is_dry_run: bool, ui: &m
         ui.note(format!("{:13}{advice}", ""));
     }
     if is_dry_run {
-        let open = agent.conflicts.iter();
-        for conflict in open.filter(|conflict| !conflict.is_decided) {
+        for conflict in agent.conflicts.iter().filter(|one| !one.is_decided) {
             ui.note(format!(
                 "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
                 "",
@@ -466,8 +468,7 @@ pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, St
         1 => "your edit kept".to_owned(),
         count => format!("your {count} edits kept"),
     };
-    let open = agent.conflicts.iter();
-    let open = match open.filter(|conflict| !conflict.is_decided).count() {
+    let open = match agent.conflicts.iter().filter(|one| !one.is_decided).count() {
         0 if !agent.conflicts.is_empty() => "conflicts decided".to_owned(),
         0 => edits.clone(),
         count => counted(count, "conflict"),

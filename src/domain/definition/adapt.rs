@@ -279,9 +279,9 @@ fn repair(
 /// A double-quoted YAML string in which the client finds no fence.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
-    for c in text.replace("---", "\u{1}--").chars() {
+    for (at, c) in text.char_indices() {
         match c {
-            '\u{1}' => quoted.push_str("\\x2d"),
+            '-' if text[at..].starts_with("---") => quoted.push_str("\\x2d"),
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
@@ -308,6 +308,7 @@ pub(super) fn is_special(c: char) -> bool {
 /// A name as a plain scalar if every parser reads it as text, otherwise quoted.
 fn quote_if_needed(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_alphabetic())
+        && !name.contains("---")
         && Fields::read_strictly(&format!("name: {name}"))
             .is_ok_and(|fields| fields.text("name") == Some(name));
     if is_plain {
@@ -528,6 +529,33 @@ mod tests {
 
     use super::super::Loaded;
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_is_read_as_it_is_and_ends_no_frontmatter(text in "[-a \"\\\\\n:#]{0,12}") {
+            let file = format!("---\nname: n\ndescription: {}\n---\nBody\n", quote(&format!("d{text}")));
+            let definition = Definition::parse(file.as_bytes());
+            let description = definition.values().get("description").cloned();
+            prop_assert_eq!(description, Some(Value::String(format!("d{text}"))), "{}", file);
+            prop_assert_eq!(definition.body(), b"Body\n");
+        }
+    }
+
+    #[test]
+    fn a_fence_within_a_value_is_no_fence() {
+        let request = Request {
+            fallback_name: Some("a----b".to_owned()),
+            ..repair_request()
+        };
+        for body in ["Plans ---- and more.\n", "A---- -----\n"] {
+            let file = format!("---\ndescription:\n---\n{body}");
+            let adapted = adapt(file.as_bytes(), &request).unwrap();
+            let after = Definition::parse(&adapted.bytes);
+            assert_eq!(after.body(), body.as_bytes());
+            let name = after.values().get("name").cloned();
+            assert_eq!(name, Some(Value::String("a----b".to_owned())));
+        }
+    }
 
     fn repair_request() -> Request {
         Request {

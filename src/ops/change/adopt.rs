@@ -7,7 +7,6 @@ use super::item::Item;
 use super::plan::{Likely, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
-use super::specs;
 use super::unmanaged::{Copied, leave, selected};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::{AgentName, RegistryName};
@@ -81,7 +80,7 @@ fn from_spec(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let scene = planner.scene;
-    let spec = whole(specs::read_from(planner, from, frontend)?, scene);
+    let spec = whole(planner.read_from(from, frontend)?, scene);
     if spec.version.is_some() {
         return at_version(planner, selected, &spec, frontend);
     }

@@ -1,13 +1,12 @@
 //! One agent of a plan: what it was made from, what became of it, what is open about it, and what was decided so far.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::last_merge::{LastMerge, Made, Told};
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{ignored, overridden};
-use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
@@ -149,20 +148,6 @@ pub(in crate::ops) struct Item {
     pub(super) last_merge: LastMerge,
 }
 
-/// The last result of a merge, with what it was made from.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LastMerge(RefCell<Option<(Made, Content)>>);
-
-/// What a merged result was made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Made {
-    base: Digest,
-    ours: Option<Digest>,
-    theirs: Digest,
-    pins: Vec<String>,
-    choices: Vec<Option<Choice>>,
-}
-
 impl Item {
     /// An agent about which nothing is decided yet, and that is not here.
     pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Content) -> Self {
@@ -252,16 +237,16 @@ impl Item {
             && *ours != self.base
             && self.base != self.candidate.bytes
         {
-            let (choices, result) = {
+            let (told, result) = {
                 let sides = self.sides();
                 let merge = sides.merge();
-                let count = merge.conflicts().len();
-                (vec![None; count], merge.resolve(&vec![Choice::Ours; count]))
+                let choices = vec![Choice::Ours; merge.conflicts().len()];
+                (Told::of(&merge), merge.resolve(&choices))
             };
-            self.choices = choices;
-            self.last_merge
-                .0
-                .replace(Some((self.made(), result.into())));
+            let undecided = self.made();
+            self.choices = vec![None; told.conflicts.len()];
+            self.last_merge.keep(self.made(), result.into());
+            self.last_merge.keep_told(undecided, told);
         }
     }
 
@@ -303,18 +288,26 @@ impl Item {
     /// The result of a merge, which is made again only if something that it is made from has changed.
     fn merged(&self) -> Content {
         let made = self.made();
-        if let Some((known, result)) = &*self.last_merge.0.borrow()
-            && *known == made
-        {
-            return result.clone();
+        if let Some(result) = self.last_merge.result(&made) {
+            return result;
         }
         let choices = self.choices.iter().cloned();
         let choices: Vec<Choice> = choices
             .map(|choice| choice.unwrap_or(Choice::Ours))
             .collect();
         let result = Content::from(self.sides().merge().resolve(&choices));
-        self.last_merge.0.replace(Some((made, result.clone())));
+        self.last_merge.keep(made, result.clone());
         result
+    }
+
+    /// What there is to tell about the merge, which is made again only if something that it is made from has changed.
+    pub(super) fn told(&self) -> Told {
+        let made = Made {
+            choices: Vec::new(),
+            ..self.made()
+        };
+        let told = self.last_merge.told(&made);
+        told.unwrap_or_else(|| Told::of(&self.sides().merge()))
     }
 
     /// The bytes that would be written, with undecided conflicts as the user has them.

@@ -17,6 +17,7 @@ pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;
 mod identical;
 pub(in crate::ops) mod item;
+mod last_merge;
 mod leaving;
 mod needs;
 mod newest;
@@ -41,6 +42,8 @@ mod together;
 pub(in crate::ops) mod unmanaged;
 pub(in crate::ops) mod waiting;
 mod whole;
+
+use std::collections::BTreeSet;
 
 use self::commit::{Attempt, Manner, commit};
 use self::goal::{Goal, What};
@@ -83,7 +86,7 @@ pub(in crate::ops) fn change(
 fn look_back(session: &Session, outcome: &mut Outcome) {
     let is_new_here = |agent: &&ChangedAgent| agent.is_written() || agent.status == Status::Adopted;
     let written = outcome.agents.iter().filter(is_new_here);
-    let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
+    let written: BTreeSet<AgentName> = written.map(|agent| agent.name.clone()).collect();
     if written.is_empty() {
         return;
     }
@@ -91,15 +94,11 @@ fn look_back(session: &Session, outcome: &mut Outcome) {
     let set = loaded::read(project, &session.environment, project.root());
     outcome.shadows = shadows(session, &set, &written);
     let is_new = |agent: &&ChangedAgent| agent.status == Status::Installed;
-    let new: Vec<&str> = outcome
-        .agents
-        .iter()
-        .filter(is_new)
-        .map(|agent| agent.path.as_str())
-        .collect();
+    let new = outcome.agents.iter().filter(is_new);
+    let new: BTreeSet<&str> = new.map(|agent| agent.path.as_str()).collect();
     let new = set.own().filter(|agent| {
         let path = project.display(&project.agents_folder().join(&agent.below));
-        agent.standing == Standing::Runs && new.contains(&path.as_str())
+        agent.standing == Standing::Runs && new.contains(path.as_str())
     });
     let added: usize = new.map(|agent| agent.tokens).sum();
     outcome.cost = (added > 0).then(|| (added, set.tokens()));

@@ -2,7 +2,8 @@
 
 use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
-use super::item::{Item, Sides, State, Status};
+use super::item::{Item, State, Status};
+use super::last_merge::Told;
 use super::plan::Plan;
 pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
 use super::scene::Scene;
@@ -13,15 +14,16 @@ use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::merge::{self, Merge, Rule};
+use crate::merge::{self, Rule};
 use crate::ops::gone::GoneAgent;
-use crate::ops::merge_file::{self, ConflictReport};
+use crate::ops::merge_file::ConflictReport;
 use crate::ops::past::Changed;
 use crate::ops::requirement::Report;
 use crate::store::agreement::versions;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 use crate::store::project::Project;
+use crate::store::seen::Agreement;
 
 /// What happened, or would happen, to one agent.
 #[derive(Debug, Clone)]
@@ -150,6 +152,8 @@ pub struct Outcome {
     pub is_dry_run: bool,
     /// The agents, sorted by name.
     pub agents: Vec<ChangedAgent>,
+    /// In place of `agents`: how many there are, all of them as they should be.
+    pub counted: Option<Agreement>,
     /// What failed without stopping the rest.
     pub failures: Vec<Failure>,
     /// How many sources were looked at.
@@ -275,8 +279,12 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     }
     let is_merged =
         goal.edits == Edits::Merge && item.ours.is_some() && item.base != item.candidate.bytes;
-    let sides = is_merged.then(|| item.sides());
-    let merge = sides.as_ref().map(Sides::merge);
+    let told = if is_merged {
+        item.told()
+    } else {
+        Told::default()
+    };
+    let rules = told.rules.into_iter();
     ChangedAgent {
         from: versions(item.before.as_ref()),
         to: item.to(),
@@ -287,10 +295,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             }
             _ => 0,
         },
-        conflicts: merge
-            .as_ref()
-            .map(|merge| reported(item, merge))
-            .unwrap_or_default(),
+        conflicts: reported(item, told.conflicts),
         undecided_of: item
             .is_undecided()
             .then(|| plan.requirer(scene, &item.name)),
@@ -303,19 +308,14 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             Verdict::Loads(loaded) if item.is_adopted => Some(loaded.clone()),
             _ => None,
         },
-        rules: merge
-            .iter()
-            .flat_map(Merge::rules)
-            .map(|(rule, unit)| (rule_name(*rule), unit.to_string()))
-            .collect(),
+        rules: rules.map(|(rule, unit)| (rule_name(rule), unit)).collect(),
         base: item.origin.map(|origin| origin.to_string()),
         ..plain
     }
 }
 
 /// The conflicts of an agent as data, with those that are decided.
-fn reported(item: &Item, merge: &Merge<'_>) -> Vec<ConflictReport> {
-    let mut reports = merge_file::report(merge);
+fn reported(item: &Item, mut reports: Vec<ConflictReport>) -> Vec<ConflictReport> {
     let is_whole = item.text.is_some() && item.state == State::Active;
     for (number, report) in reports.iter_mut().enumerate() {
         let choice = item.choices.get(number).and_then(Option::as_ref);

@@ -132,20 +132,6 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
     Ok(session.typed_spec(spec))
 }
 
-/// The spec behind `--from`, which is what is looked up from now on.
-pub(super) fn read_from(
-    planner: &mut Planner<'_, '_>,
-    from: &str,
-    frontend: &mut dyn Frontend,
-) -> Result<Spec> {
-    let spec = read(planner.scene.session, from)?;
-    let settled = planner.resolver.settled(&spec, frontend)?;
-    let (spec, text) = settled.unwrap_or_else(|| (spec, from.to_owned()));
-    let asker = Asker::spec(&planner.goal.typed, Slot::From, &text, &spec);
-    planner.resolver.asked_by(asker);
-    Ok(spec)
-}
-
 impl<'a> Planner<'a, '_> {
     /// The same, where a page was typed: the spec that it stands for.
     fn settled(&mut self, asked: Asked, frontend: &mut dyn Frontend) -> Result<Asked> {

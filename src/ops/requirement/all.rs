@@ -1,7 +1,7 @@
 //! The agents whose needs count: all that the client finds, as they will be after the changes that a command plans.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::state::AgentNeeds;
 use super::world::World;
@@ -48,11 +48,11 @@ pub(in crate::ops) fn all_agents(
 ) -> AllAgents {
     let project = &session.project;
     let set = world.loaded(session);
-    let mut own: BTreeMap<PathBuf, (String, Content)> = BTreeMap::new();
-    for agent in set.own() {
-        let path = project.agents_folder().join(&agent.below);
-        own.insert(path, (agent.below.clone(), agent.content.clone()));
-    }
+    // What asks for no server asks for nothing else that whoever leaves it unread wants to know.
+    let read = set.own().filter(|agent| !agent.is_plain);
+    let mut own: BTreeMap<String, Content> = read
+        .map(|agent| (agent.below.clone(), agent.content.clone()))
+        .collect();
     for change in changes {
         let below = change.path.strip_prefix(project.agents_folder()).ok();
         let Some(below) = below.and_then(Path::to_str) else {
@@ -60,15 +60,17 @@ pub(in crate::ops) fn all_agents(
         };
         match &change.after {
             Some(content) => {
-                own.insert(change.path.clone(), (below.to_owned(), content.clone()));
+                own.insert(below.to_owned(), content.clone());
             }
             None => {
-                own.remove(&change.path);
+                own.remove(below);
             }
         }
     }
+    let plain = set.own().filter(|agent| agent.is_plain);
+    let mut files: BTreeSet<String> = plain.map(|agent| agent.below.clone()).collect();
     let mut agents = Vec::new();
-    for (path, (below, content)) in own {
+    for (below, content) in own {
         let Some(stem) = below.strip_suffix(".md") else {
             continue;
         };
@@ -78,8 +80,10 @@ pub(in crate::ops) fn all_agents(
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
         let bytes = content.bytes();
         let needs = world.needs(&bytes, locked, &bind);
-        let (name, path) = (stem.to_owned(), project.display(&path));
+        let path = project.display(&project.agents_folder().join(&below));
+        let name = stem.to_owned();
         agents.push(AgentNeeds::of(name, path, needs, &bytes));
+        files.insert(below);
     }
     for agent in set.others() {
         let Some(name) = agent.name.clone().filter(|_| !agent.content.is_empty()) else {
@@ -105,30 +109,29 @@ pub(in crate::ops) fn all_agents(
             ..AgentNeeds::of(name, agent.shown.clone(), needs, &bytes)
         });
     }
-    let is_read = missing(session, world, manifest, lockfile, &mut agents);
+    let is_read = missing(session, world, (manifest, lockfile), &files, &mut agents);
     AllAgents {
         agents,
         is_complete: is_read && set.is_complete(),
     }
 }
 
-/// Adds locked agents whose files are missing: they come back with the next `install`, so what they need is still needed. Gives back
-/// whether all of them could be read.
+/// Adds locked agents whose files are missing: they come back with the next `install`, so what they need is still needed. `files`: those
+/// that are there. Gives back whether all of them could be read.
 fn missing(
     session: &Session,
     world: &World,
-    manifest: &Manifest,
-    lockfile: &Lockfile,
+    (manifest, lockfile): (&Manifest, &Lockfile),
+    files: &BTreeSet<String>,
     agents: &mut Vec<AgentNeeds>,
 ) -> bool {
     let project = &session.project;
-    let known: BTreeSet<String> = agents.iter().map(|agent| agent.path.clone()).collect();
     let mut is_read = true;
     for (name, locked) in &lockfile.agents {
-        let path = project.shown_path(name, &locked.folder);
-        if known.contains(&path) {
+        if files.contains(&locked.folder.file(name)) {
             continue;
         }
+        let path = project.shown_path(name, &locked.folder);
         let Ok(Some(base)) = project.read_written(locked) else {
             is_read = false;
             continue;

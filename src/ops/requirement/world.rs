@@ -11,6 +11,7 @@ use crate::domain::requirement::{Origin, Requirements, Upstream};
 use crate::domain::server::ServerEntry;
 use crate::domain::spec::Source;
 use crate::error::Result;
+use crate::fs::IsKnown;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::Resolver;
 use crate::ops::session::Session;
@@ -89,6 +90,25 @@ impl World {
             let project = &session.project;
             loaded::read(project, &session.environment, project.root())
         })
+    }
+
+    /// Reads what the client loads in the project, except for files of its own folder that are known to be plain; see
+    /// [`loaded::read_except`]. To be called before anything asks for it.
+    pub(in crate::ops) fn load_except(
+        &self,
+        session: &Session,
+        is_plain: IsKnown<'_>,
+    ) -> &LoadedSet {
+        self.loaded.get_or_init(|| {
+            let project = &session.project;
+            loaded::read_except(project, &session.environment, project.root(), is_plain)
+        })
+    }
+
+    /// Whether a registry says something about an installed agent that is not in its file.
+    pub(in crate::ops) fn has_record(&self, locked: &LockedAgent) -> bool {
+        let key = (locked.source.clone(), locked.agent.clone());
+        !self.records.is_empty() && self.records.contains_key(&key)
     }
 
     /// Takes in what a registry knows.

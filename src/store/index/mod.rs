@@ -82,7 +82,9 @@ impl IndexFile {
     /// Opens the index of `key`. `None` if there is none, or if it cannot be trusted. `damage` is told if it turns out later to be damaged.
     #[must_use]
     pub fn open(path: &Path, key: Option<&str>, damage: &Damage) -> Option<Self> {
-        let mut index = Self::from_file(RandomFile::open(path)?, key)?;
+        // All of a small one is read for its check, and a command may ask it about each of a thousand agents.
+        let file = RandomFile::open(path)?.in_memory_up_to(SMALL)?;
+        let mut index = Self::from_file(file, key)?;
         let modified = index.file.modified()?;
         let seal = seal(index.body_check);
         if (modified != seal || index.file.len() <= SMALL) && !index.is_sound() {
