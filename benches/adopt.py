@@ -34,6 +34,8 @@ import subprocess
 import tempfile
 import time
 
+from staging import environment
+
 KINDS = ("copy-edit", "fork-edit")
 
 
@@ -45,8 +47,7 @@ class Place:
         self.agents = self.project / ".claude" / "agents"
         self.agents.mkdir(parents=True)
         home.mkdir()
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "AGENTPKG_"))}
-        self.environment.update(HOME=str(home), GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
+        self.environment = environment(home)
 
     def run(self, *arguments):
         ran = subprocess.run([self.program, *arguments], cwd=self.project, env=self.environment, capture_output=True)

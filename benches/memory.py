@@ -17,16 +17,12 @@ import tempfile
 import threading
 import time
 
+from staging import environment
+
 WORDS = (
     "the agent reads every file before it plans a change and writes down what it found so that a person can follow each step of the work "
     "without opening the editor first while tests and types and names are checked against the rules of the project and nothing is left"
 ).split()
-
-
-def environment(home):
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "XDG_", "AGENTPKG_"))}
-    kept.update(HOME=home, GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
-    return kept
 
 
 def body(seed, size):

@@ -20,6 +20,8 @@ import tempfile
 
 import yaml
 
+from staging import environment
+
 KEYS = ("model", "description", "tools")
 
 
@@ -112,8 +114,7 @@ def main():
     options = parser.parse_args()
     counts = collections.Counter()
     with tempfile.TemporaryDirectory() as home:
-        options.environment = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "XDG_"))}
-        options.environment.update(HOME=home, GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
+        options.environment = environment(home)
         for repository in options.repositories:
             for count, (path, old, new, before) in enumerate(pairs(options, repository)):
                 if count == options.limit:

@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import tempfile
 
+from staging import environment
+
 
 def head(more, body="Body.\n"):
     return f"---\nname: slow\ndescription: d\n{more}\n---\n{body}"
@@ -80,8 +82,7 @@ def main():
     options = parser.parse_args()
     program = os.path.abspath(options.program)
     root = tempfile.mkdtemp(prefix="agentpkg-slow-")
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "AGENTPKG_", "GIT_"))}
-    env["HOME"] = os.path.join(root, "home")
+    env = environment(os.path.join(root, "home"))
     worst = []
 
     def run(folder, *arguments):

@@ -21,7 +21,7 @@ use crate::fs;
 use crate::ops::Session;
 use crate::ops::session::Options;
 use crate::store::project::Project;
-use crate::ui::{Ui, UiOptions};
+use crate::ui::{DocumentName, Ui, UiOptions};
 
 /// The package manager for Claude Code agents
 #[derive(Debug, Parser)]
@@ -266,6 +266,9 @@ pub fn run() -> u8 {
         .complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion && is_json() => {
+            return print_version();
+        }
         Err(error)
             if !error.use_stderr()
                 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
@@ -283,7 +286,7 @@ pub fn run() -> u8 {
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect();
             let failure = usage::failure(&error, NAMES, &typed, &whole);
-            return stopped(failure, typed.iter().any(|word| word == "--json"));
+            return stopped(failure, is_json());
         }
     };
     let Cli { global, command } = cli;
@@ -313,6 +316,32 @@ pub fn run() -> u8 {
         Ok(code) => context.ui.end(code, None),
         Err(failure) => context.ui.end(code(failure.kind()), Some(failure)),
     }
+}
+
+/// Whether `--json` stands anywhere on the line, which may not be valid.
+fn is_json() -> bool {
+    std::env::args_os().any(|word| word == "--json")
+}
+
+/// Prints the version as a document.
+fn print_version() -> u8 {
+    let mut ui = Ui::new(UiOptions {
+        is_json: true,
+        ..UiOptions::default()
+    });
+    let version = VersionDocument {
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    match ui.json(DocumentName::Version, &version) {
+        Ok(()) => ui.end(0, None),
+        Err(failure) => ui.end(code(failure.kind()), Some(failure)),
+    }
+}
+
+/// What `--version --json` prints.
+#[derive(serde::Serialize)]
+struct VersionDocument {
+    version: &'static str,
 }
 
 /// Ends a program that could not start.

@@ -234,9 +234,11 @@ fn unknown_argument(
     }
 }
 
-/// Whether an option may be what was meant: clap offers any that begins like what was typed.
+/// Whether an option may be what was meant: clap offers any that begins like what was typed, and some that hardly do.
 fn is_near(typed: &str, near: &str) -> bool {
-    argument_name(near).len() <= 2 * typed.len()
+    let near = argument_name(near);
+    let [typed, near] = [typed, &near].map(|text| text.trim_start_matches('-'));
+    near.len() <= 2 * typed.len() + 2 && nearest(typed, [near]).is_some()
 }
 
 /// The hint with the command that may have been meant.

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::domain::capability::Gain;
 use crate::domain::count::counted;
+use crate::domain::definition::Loaded;
 use crate::ui::{sanitize, wrapped};
 
-/// What an agent with these tools may use and do, in lines for people. `None`: every tool.
-pub(super) fn lines(names: Option<&[String]>, columns: usize) -> Vec<String> {
-    let mut lines = labelled("may use", &tools(names), columns);
+/// What an agent may use and do, in lines for people.
+pub(super) fn lines(loaded: &Loaded, columns: usize) -> Vec<String> {
+    let names = loaded.tools.as_deref();
+    let mut lines = labelled("may use", &tools(loaded), columns);
     let can = abilities(names);
     if !can.is_empty() {
         lines.extend(labelled("can", &can, columns));
@@ -62,9 +64,14 @@ fn abilities(tools: Option<&[String]>) -> String {
 }
 
 /// The tools in words: built-in ones by name, those of MCP servers counted.
-fn tools(tools: Option<&[String]>) -> String {
-    let Some(tools) = tools else {
-        return "every tool (it has no `tools` line)".to_owned();
+pub(super) fn tools(loaded: &Loaded) -> String {
+    let Some(tools) = &loaded.tools else {
+        let why = match (loaded.unclear.contains_key("tools"), loaded.has_tools_line) {
+            (true, _) => "Claude Code may not understand its `tools` line",
+            (_, true) => "its `tools` line has `*`",
+            (_, false) => "it has no `tools` line",
+        };
+        return format!("every tool ({why})");
     };
     if tools.is_empty() {
         return "no tool".to_owned();
@@ -98,22 +105,40 @@ fn tools(tools: Option<&[String]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::tools;
+    use crate::domain::definition::{Definition, Verdict};
+
+    /// The tools of an agent with this line in its frontmatter.
+    fn of(line: &str) -> String {
+        let text = format!("---\nname: a\ndescription: b\n{line}\n---\n");
+        match Definition::parse(text.as_bytes()).verdict() {
+            Verdict::Loads(loaded) => tools(loaded),
+            Verdict::Skipped(reason) => panic!("{reason}"),
+        }
+    }
 
     #[test]
     fn one_of_a_kind_is_said_as_one() {
-        let of = |list: &[&str]| {
-            tools(Some(
-                &list
-                    .iter()
-                    .map(|tool| (*tool).to_owned())
-                    .collect::<Vec<_>>(),
-            ))
-        };
-        assert_eq!(of(&["mcp__a__b"]), "1 tool of 1 MCP server");
-        assert_eq!(
-            of(&["Read", "mcp__a__b", "mcp__a__c"]),
-            "Read, 2 tools of 1 MCP server"
-        );
-        assert_eq!(of(&["mcp__a__b", "mcp__c__d"]), "2 tools of 2 MCP servers");
+        for (list, words) in [
+            ("mcp__a__b", "1 tool of 1 MCP server"),
+            (
+                "Read, mcp__a__b, mcp__a__c",
+                "Read, 2 tools of 1 MCP server",
+            ),
+            ("mcp__a__b, mcp__c__d", "2 tools of 2 MCP servers"),
+        ] {
+            assert_eq!(of(&format!("tools: {list}")), words);
+        }
+    }
+
+    #[test]
+    fn every_tool_has_its_reason() {
+        for (line, words) in [
+            ("model: haiku", "has no `tools` line"),
+            ("tools:", "no tool"),
+            ("tools: \"*\"", "has `*`"),
+            ("tools: [Read", "may not understand"),
+        ] {
+            assert!(of(line).contains(words), "{line}: {}", of(line));
+        }
     }
 }

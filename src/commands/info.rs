@@ -174,7 +174,7 @@ fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
         ui.data(format!("  {}", line.trim_end()))?;
     }
     ui.data("")?;
-    for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
+    for line in capabilities::lines(loaded, ui.columns()) {
         ui.data(line)?;
     }
     for gain in &info.gains {
@@ -214,6 +214,8 @@ struct InfoDocument<'a> {
     file: &'a str,
     /// Files of other agents of its name that stand behind it in its source.
     others: &'a [String],
+    /// The path of its installed file.
+    path: Option<&'a str>,
     /// Version or commit.
     revision: &'a str,
     /// What runs here under its name; `None`: nothing.
@@ -367,6 +369,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             spec: &info.spec,
             file: &info.file,
             others: &info.others,
+            path: info.path.as_deref(),
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),

@@ -153,6 +153,8 @@ pub(super) struct ConflictView<'a> {
     theirs: &'a str,
     /// A text with both edits.
     suggestion: Option<&'a str>,
+    /// Whether it was decided.
+    decided: bool,
 }
 
 impl<'a> From<&'a ConflictReport> for ConflictView<'a> {
@@ -164,6 +166,7 @@ impl<'a> From<&'a ConflictReport> for ConflictView<'a> {
             ours: &conflict.ours,
             theirs: &conflict.theirs,
             suggestion: conflict.suggestion.as_deref(),
+            decided: conflict.is_decided,
         }
     }
 }

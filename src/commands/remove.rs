@@ -1,7 +1,7 @@
 //! `agentpkg remove`.
 
 use super::Context;
-use super::outcome::{ChangeDocument, removed, show_kept, show_servers};
+use super::outcome::{ChangeDocument, removed, show_kept, show_moved, show_servers};
 use crate::error::Result;
 use crate::ops::remove::{RemoveOptions, remove};
 use crate::ops::typed::Typed;
@@ -80,5 +80,6 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         );
     }
     show_servers(&outcome.gone, dry_run, ui);
+    show_moved(&outcome, ui);
     Ok(())
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use crate::domain::count::numbered;
+use crate::domain::count::{counted, numbered};
 use crate::domain::shell::Command;
 use crate::error::{Failure, Result};
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, others_known, search};
@@ -98,13 +98,18 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
             &SearchDocument {
                 total: outcome.total,
                 agents: outcome.hits.iter().map(Into::into).collect(),
+                filters: (outcome.filters.iter())
+                    .map(|&(option, total)| FilterView { option, total })
+                    .collect(),
                 failures,
             },
         )?;
     } else if outcome.hits.is_empty() {
         show_nothing(&outcome, &filters, again, context);
+        show_filters(&outcome, &options.words, context);
     } else {
         show(&outcome, word, context)?;
+        show_filters(&outcome, &options.words, context);
         // What only looks alike is not what was looked for.
         if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
             show_known(again, context);
@@ -146,6 +151,20 @@ fn show_nothing(
         "Nothing was found in {noun}. `{add}` adds another one."
     ));
     show_known(again, context);
+}
+
+/// Says that the word is the name of a tool or a server.
+fn show_filters(outcome: &SearchOutcome, words: &[String], context: &mut Context) {
+    for (option, count) in &outcome.filters {
+        let does = match *option {
+            "--tool" => "may use that tool",
+            _ => "may use that server",
+        };
+        let agents = counted(*count, "agent");
+        let search = Command::new(["search", option]).args(words.iter().map(String::as_str));
+        let search = context.ui.command(&search);
+        context.ui.note(format!("{agents} {does}: `{search}`"));
+    }
 }
 
 /// Says that public registries may have what the project's do not.
@@ -222,12 +241,21 @@ fn table(outcome: &SearchOutcome) -> Table {
     table
 }
 
+/// A filter under which a word that found nothing finds something.
+#[derive(Serialize)]
+struct FilterView {
+    option: &'static str,
+    total: usize,
+}
+
 /// What `search --json` prints.
 #[derive(Serialize)]
 struct SearchDocument<'a> {
     /// All that there are, whatever the limit.
     total: usize,
     agents: Vec<HitView<'a>>,
+    /// The filters under which a word that found nothing finds something.
+    filters: Vec<FilterView>,
     /// What could not be asked.
     failures: Vec<FailureView>,
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use crate::domain::count::counted;
+use crate::domain::count::{counted, few};
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
@@ -86,7 +86,9 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
             "{DIM}`{adopt}` finds out where unmanaged agents came from.{DIM:#}"
         ));
     }
-    let is_missing = |agent: &AgentStatus| agent.file == FileState::Missing || !agent.has_base;
+    let is_missing = |agent: &AgentStatus| {
+        agent.file == FileState::Missing && agent.elsewhere.is_empty() || !agent.has_base
+    };
     if status.agents.iter().any(is_missing) {
         ui.note(format!("{DIM}`{install}` restores what is missing.{DIM:#}"));
     }
@@ -124,7 +126,7 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
     table
 }
 
-/// What is worth knowing about an agent. `install`: the command that applies overrides; `resolve`: the one that finishes its update.
+/// What is worth knowing about an agent. `install`: the command that applies overrides and records where files are; `resolve`: the one that finishes its update.
 fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(line) = agent.markers {
@@ -132,6 +134,17 @@ fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     }
     if let Some(reason) = &agent.ignored {
         notes.push(format!("Claude Code ignores it: {reason}"));
+    }
+    match (agent.file, agent.elsewhere.as_slice()) {
+        (_, []) => {}
+        (FileState::Missing, files) => {
+            let files = few(files, ", ");
+            notes.push(format!("one of these may be its file: {files}"));
+        }
+        (_, files) => notes.push(format!(
+            "moved to {}: `{install}` records it",
+            files.join(", ")
+        )),
     }
     if agent.is_conflicted {
         notes.push(format!("pending: `{resolve}`"));
@@ -218,6 +231,8 @@ struct AgentView<'s> {
     overrides: &'s [String],
     /// The overridden keys that have another value in the file.
     differing: &'s [String],
+    /// Where its file is, if it is not where agentpkg.lock has it.
+    elsewhere: &'s [String],
     newer: Option<&'s str>,
     /// What changed in that.
     changed: Option<ChangedView<'s>>,
@@ -255,6 +270,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             pins: &agent.pins,
             overrides: &agent.overrides,
             differing: &agent.differing,
+            elsewhere: &agent.elsewhere,
             newer: agent
                 .newer
                 .as_deref()

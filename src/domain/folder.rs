@@ -15,14 +15,15 @@ impl Folder {
     }
 
     /// The folder and the name of an agent's file, which is given by its path below the agents folder, without `.md`.
-    pub fn split(path: &str) -> Result<(Self, AgentName), NameError> {
+    pub fn split(path: &str) -> Result<(Self, AgentName), FolderError> {
         let Some((folder, name)) = path.rsplit_once('/') else {
             return Ok((Self::default(), AgentName::new(path)?));
         };
         for part in folder.split('/') {
+            let refused = |error| FolderError::Folder(part.to_owned(), error);
             // Another form of a letter would be another folder on some systems.
-            if AgentName::new(part)?.as_str() != part {
-                return Err(NameError::Path);
+            if AgentName::new(part).map_err(refused)?.as_str() != part {
+                return Err(refused(NameError::Path));
             }
         }
         Ok((Self(folder.to_owned()), AgentName::new(name)?))
@@ -43,6 +44,17 @@ impl Folder {
             format!("{}/{}", self.0, name.file_name())
         }
     }
+}
+
+/// Why an agent's file cannot have a path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FolderError {
+    /// The name of the file.
+    #[error("its file cannot be an agent's: {0}")]
+    File(#[from] NameError),
+    /// The name of a folder.
+    #[error("agentpkg cannot use the folder `{}`: {_1}", .0.escape_debug())]
+    Folder(String, NameError),
 }
 
 #[cfg(test)]

@@ -306,7 +306,7 @@ fn check_model(value: &str) -> Result<(), WrongOverride> {
     // `opus[1m]` and full names have other characters, and a longer word is another name.
     let is_word = value.chars().all(char::is_alphabetic) && !MODELS.contains(&value);
     let near = nearest(value, MODELS).filter(|near| near.len().abs_diff(value.len()) <= 1);
-    match near.and_then(|near| MODELS.into_iter().find(|model| *model == near)) {
+    match near {
         Some(meant) if is_word => Err(WrongOverride::MistypedModel {
             value: value.to_owned(),
             meant,

@@ -7,8 +7,8 @@ use super::report::{Choice, Frontend};
 use super::requirement::Mode;
 use super::session::Session;
 use super::typed::Typed;
-use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::store::placed::Placed;
 
 pub use super::change::outcome::Outcome;
 
@@ -66,14 +66,17 @@ fn picked(
     options: &AdoptOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<String>> {
-    let all = unmanaged(session, &session.project.load_lockfile()?);
+    let all = unmanaged(session, &Placed::read(&session.project)?.lockfile);
     if all.is_empty() {
         return Ok(all);
     }
     if !frontend.is_interactive() || options.is_yes {
-        let every = Command::new(["adopt", "--all"]);
+        let every = Typed {
+            is_all: true,
+            ..options.typed.clone()
+        };
         return Err(Failure::usage("`adopt` needs the names of files")
-            .hint(Advice::say("or for all of them: ").and_run(every)));
+            .hint(Advice::say("or for all of them: ").and_run(every.again())));
     }
     let choices: Vec<Choice> = all.iter().map(Choice::plain).collect();
     let picked = frontend.choose_many("Which files should be adopted?", &choices)?;

@@ -4,7 +4,8 @@ use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
 use crate::domain::definition::{
-    AdaptError, Adaptation, Adapted, Definition, Request, Successor, adapt, modernised, overridden,
+    AdaptError, Adaptation, Adapted, Definition, OverrideError, Request, Successor, adapt,
+    modernised, overridden,
 };
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
@@ -13,8 +14,10 @@ use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
 use crate::domain::registry_file::AgentRecord;
 use crate::domain::required::RequiredAgent;
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
+use crate::store::agreement::versions;
 use crate::store::builtin;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
@@ -44,10 +47,34 @@ impl Candidate {
         candidate.written(name)
     }
 
-    /// The same with these overrides and no others. `overrides`: as they are declared.
-    pub(super) fn overriding(mut self, name: &AgentName, overrides: Overrides) -> Result<Self> {
-        self.locked.overrides = modern(overrides, &self.base.bytes());
-        self.written(name)
+    /// The same with these overrides and no others. `overrides`: as they are declared; `before`: the lock entry that was written with them,
+    /// if it was.
+    pub(super) fn overriding(
+        mut self,
+        name: &AgentName,
+        overrides: Overrides,
+        before: Option<&LockedAgent>,
+    ) -> Result<Self> {
+        let base = self.base.bytes().into_owned();
+        self.locked.overrides = modern(overrides, &base);
+        let overrides = self.locked.overrides.clone();
+        let to = versions(Some(&self.locked));
+        self.written(name).map_err(|failure| {
+            let is_upstreams =
+                before.is_some_and(|before| overrides.declares_same(&before.overrides));
+            let error = overridden(&base, &overrides).err();
+            match error.as_ref().and_then(OverrideError::key) {
+                Some(key) if is_upstreams => failure
+                    .detail(
+                        format!("it could be applied until upstream's new version {to}").trim_end(),
+                    )
+                    .hint(
+                        Advice::run(Command::new(["unset", name.as_str(), key]))
+                            .and(" removes the override; then update again"),
+                    ),
+                _ => failure,
+            }
+        })
     }
 
     /// With the overrides that its lock entry records.

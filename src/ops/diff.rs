@@ -16,6 +16,7 @@ use crate::merge::{Labels, Style};
 use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::placed::Placed;
 use crate::store::project::Project;
 
 /// Which difference.
@@ -80,7 +81,7 @@ pub fn diff(
 ) -> Result<DiffOutcome> {
     session.look_for_interruption(frontend)?;
     session.project.heed_policy()?;
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     if view == View::Local {
         return local(session, names, &lockfile, frontend);
     }

@@ -9,7 +9,7 @@ use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
 use super::session::Session;
-use super::typed::{Asker, Typed};
+use super::typed::{Asker, Slot, Typed};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
@@ -19,10 +19,11 @@ use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::fs;
-use crate::store::agreement::versions;
+use crate::store::agreement::{spec_of, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted, source_text};
+use crate::store::placed::Placed;
 use crate::store::project::MAX_AGENT;
 use crate::store::registry::Snapshot;
 
@@ -37,6 +38,8 @@ pub struct Info {
     pub file: String,
     /// The files of other agents of its name, with other bytes, that stand behind it in its source.
     pub others: Vec<String>,
+    /// The path of its installed file, for display; `None`: it is not installed.
+    pub path: Option<String>,
     /// Version or commit, for people.
     pub revision: String,
     /// What the client makes of the upstream bytes.
@@ -125,7 +128,7 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
         return of_file(session, &source.to_string(), file, frontend);
     }
     let spec = session.typed_spec(spec);
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
         && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
@@ -219,6 +222,7 @@ fn of_installed(
     info.gone = departed(session, name, locked, frontend);
     info.history = history_of(session, (name, locked), history, frontend)?;
     info.needs = needs(session, &info, Seen::Project(name), &bytes, frontend)?;
+    info.path = Some(std::mem::replace(&mut info.spec, spec_of(locked)));
     Ok(info)
 }
 
@@ -282,7 +286,7 @@ fn of_offered(
         names: vec![text.to_owned()],
         ..Typed::default()
     };
-    resolver.asked_by(Asker::spec(&typed, 0, text, spec));
+    resolver.asked_by(Asker::spec(&typed, Slot::Name(0), text, spec));
     let named = bare_name(spec).and_then(|name| manifest.agents().get_key_value(&name));
     let resolved = match named {
         // A name of the manifest means that entry, here as with `install`.
@@ -386,7 +390,7 @@ fn needs(
         .project
         .load_manifest()?
         .unwrap_or_else(Manifest::empty);
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;
     let mut installed = None;
     match from {
@@ -432,6 +436,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         spec,
         file: file.to_owned(),
         others: Vec::new(),
+        path: None,
         revision: String::new(),
         verdict: definition.verdict().clone(),
         adapted,

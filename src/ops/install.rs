@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::change::change;
 use super::change::goal::{Consent, Edits, Goal, Specs, What};
 use super::change::gone::refuse_without_manifest;
+use super::change::pending;
 use super::lock_conflict::{Markers, join_unmerged, resolve_markers};
 use super::quick::{is_done, is_still_done};
 use super::report::{Choice, Frontend};
@@ -66,7 +67,7 @@ pub fn install(
             && options.counts
             && let Some(outcome) = is_still_done(session)?
         {
-            return Ok(outcome);
+            return with_pending(session, outcome);
         }
     }
     if resolve_markers(session, options.is_dry_run, frontend)? == Markers::Shown {
@@ -81,7 +82,7 @@ pub fn install(
         refuse_without_manifest(project, &lockfile, lockfile.agents.len())?;
     }
     if is_usual && let Some(outcome) = is_done(session, frontend)? {
-        return Ok(outcome);
+        return with_pending(session, outcome);
     }
     join_unmerged(session, options.is_dry_run, frontend)?;
     // Where nothing is wanted yet, a person is offered what there is.
@@ -103,6 +104,14 @@ pub fn install(
         return change(session, &goal(&options), frontend);
     }
     change(session, &goal(options), frontend)
+}
+
+/// An outcome without changes, with the updates that are pending all the same.
+fn with_pending(session: &Session, outcome: Outcome) -> Result<Outcome> {
+    Ok(Outcome {
+        pending: pending::names(&session.project)?,
+        ..outcome
+    })
 }
 
 /// The goal of an install.

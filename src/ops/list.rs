@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::change::pending;
 use super::report::{Event, Frontend, relay};
 use super::resolver::Resolver;
 use super::session::Session;
@@ -12,7 +13,8 @@ use crate::domain::name::AgentName;
 use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
 use crate::store::cache::Freshness;
-use crate::store::lockfile::LockedAgent;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::placed::Placed;
 use crate::store::registry::Snapshot;
 
 /// The state of an installed agent's file.
@@ -35,16 +37,28 @@ pub struct Installed {
     pub locked: LockedAgent,
     /// The state of its file.
     pub state: State,
+    /// Whether an update of it is pending.
+    pub is_pending: bool,
 }
 
 /// The installed agents, sorted by name.
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
     session.project.heed_policy()?;
-    let lockfile = session.project.load_lockfile()?;
+    let installed = with_states(session, session.project.load_lockfile()?)?;
+    // Only where a file is missing is it worth a look where it may be.
+    if installed.iter().any(|agent| agent.state == State::Missing) {
+        return with_states(session, Placed::read(&session.project)?.lockfile);
+    }
+    Ok(installed)
+}
+
+/// The agents of a lockfile with the states of their files.
+fn with_states(session: &Session, lockfile: Lockfile) -> Result<Vec<Installed>> {
     let mut seen = session
         .cache
         .seen(session.project.agents_folder(), lockfile.agents.len());
+    let pending = pending::names(&session.project)?;
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
         let state = match session
             .project
@@ -55,6 +69,7 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
             Some(_) => State::Edited,
         };
         Ok(Installed {
+            is_pending: pending.contains(&name),
             name,
             locked,
             state,

@@ -6,6 +6,7 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::loaded::{self, FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
+use crate::store::placed::Placed;
 use crate::store::project::Scope;
 
 /// A file that the client reads, or an agent that it brings itself.
@@ -57,7 +58,7 @@ pub struct Everything {
 pub fn everything(session: &Session, frontend: &mut dyn Frontend) -> Result<Everything> {
     session.look_for_interruption(frontend)?;
     session.project.heed_policy()?;
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     let set = read(session);
     let mut agents: Vec<LoadedAgent> = set
         .agents

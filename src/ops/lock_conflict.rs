@@ -2,6 +2,7 @@
 //! what it did. What neither side answers is resolved anew afterwards; what a person has to decide is left open.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use semver::Version;
 
@@ -13,8 +14,11 @@ use super::report::{Event, Frontend};
 use super::session::Session;
 use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
+use crate::domain::lineage::kept;
+use crate::domain::loaded::path_order;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
+use crate::domain::origin::LEAST;
 use crate::domain::spec::Source;
 use crate::error::Result;
 use crate::fs;
@@ -24,6 +28,7 @@ use crate::store::agreement::answers;
 use crate::store::lock_merge::{Merged, Side, merge};
 use crate::store::lockfile::{self, LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted};
+use crate::store::placed::Placed;
 use crate::store::project::MAX_AGENT;
 use crate::store::transaction::{Change, Relock, Transaction};
 
@@ -69,7 +74,12 @@ pub(super) fn resolve_markers(
         }
     }
     let choose = |name: &AgentName, _: &LockedAgent, _: &LockedAgent| files.get(name)?.side;
-    let merged = merge(None, &ours, &theirs, &choose);
+    let mut merged = merge(None, &ours, &theirs, &choose);
+    for (name, settled) in &files {
+        if let Some(locked) = merged.lockfile.agents.get_mut(name) {
+            locked.folder.clone_from(&settled.folder);
+        }
+    }
     frontend.report(Event::warning(words(&shown, &merged, &files)));
     if is_dry_run {
         return Ok(Markers::Shown);
@@ -111,6 +121,10 @@ struct Settled {
     side: Option<Side>,
     /// `None`: it stays as it is.
     text: Option<Vec<u8>>,
+    /// The folder that the file is in.
+    folder: Folder,
+    /// The file that is managed and the one of the other side, which is not any more, where both sides have one in a folder of its own.
+    left: Option<[String; 2]>,
 }
 
 /// Of two entries the one that answers the manifest and that the file was made from. A file that git could not merge is merged here, if
@@ -129,28 +143,94 @@ fn settled(
         .filter(|(_, entry)| is_meant(entry))
         .map(|(side, _)| side)
         .collect();
+    let there = there(session, (name, entries), &meant)?;
+    let folder = match there.as_slice() {
+        [other, .., loaded] => return Ok(apart(session, (name, entries), [*loaded, *other])),
+        [side] => &entries[index(*side)].folder,
+        [] => &entries[0].folder,
+    };
     let file = session
         .project
-        .read_agent(name, &entries[0].folder)?
+        .read_agent(name, folder)?
         .unwrap_or_default();
     if let Some(line) = markers::first(&file) {
-        let joined = join(session, wanted, (name, entries), &meant, frontend);
-        return joined.ok_or_else(|| {
-            markers_in(&session.project.shown_path(name, &entries[0].folder), line)
-        });
+        let joined = join(session, wanted, (name, entries, folder), &meant, frontend);
+        return joined.ok_or_else(|| markers_in(&session.project.shown_path(name, folder), line));
     }
-    let open = unmerged(session, name, &entries[0].folder);
+    let open = unmerged(session, name, folder);
     let digest = Digest::of(&file);
     let is_made_from = |side: &&Side| {
         let at = index(**side);
         let taken = open.as_ref().and_then(|open| open[at].as_ref());
         entries[at].unedited() == digest || taken == Some(&file)
     };
-    // Two entries of one base differ in where it is from; ours is as good.
+    let side = match meant.iter().find(is_made_from) {
+        // Two entries of one base differ in where it is from; ours is as good.
+        None if entries[0].base == entries[1].base => meant.first(),
+        None => unlike(session, (entries, &file), &meant)?,
+        found => found,
+    };
     Ok(Settled {
-        side: meant.iter().find(is_made_from).copied(),
-        text: None,
+        side: side.copied(),
+        folder: folder.clone(),
+        ..Settled::default()
     })
+}
+
+/// The sides in whose folder the file is, in the order in which the client reads them; of one folder, one side.
+fn there(
+    session: &Session,
+    (name, entries): (&AgentName, [&LockedAgent; 2]),
+    meant: &[Side],
+) -> Result<Vec<Side>> {
+    let mut there: Vec<(String, Side)> = Vec::new();
+    for side in meant {
+        let folder = &entries[index(*side)].folder;
+        let file = folder.file(name);
+        if there.iter().all(|(known, _)| *known != file)
+            && session.project.read_agent(name, folder)?.is_some()
+        {
+            there.push((file, *side));
+        }
+    }
+    there.sort_by(|(one, _), (other, _)| path_order(one, other));
+    Ok(there.into_iter().map(|(_, side)| side).collect())
+}
+
+/// Two files of one agent in two folders: the one that the client loads is managed, the other one is nobody's from now on.
+fn apart(
+    session: &Session,
+    (name, entries): (&AgentName, [&LockedAgent; 2]),
+    [loaded, other]: [Side; 2],
+) -> Settled {
+    let folder = |side: Side| &entries[index(side)].folder;
+    let shown = |side: Side| session.project.shown_path(name, folder(side));
+    Settled {
+        side: Some(loaded),
+        folder: folder(loaded).clone(),
+        left: Some([shown(loaded), shown(other)]),
+        ..Settled::default()
+    }
+}
+
+/// The entry whose base is nearest to a file that is unlike both: its version would not be found again by its text, as that of a file
+/// whose origin a person named.
+fn unlike<'m>(
+    session: &Session,
+    (entries, file): ([&LockedAgent; 2], &[u8]),
+    meant: &'m [Side],
+) -> Result<Option<&'m Side>> {
+    let mut nearest = None;
+    for side in meant {
+        let written = session.project.read_written(entries[index(*side)])?;
+        let percent = written.map(|written| kept(&written, file));
+        if percent > nearest.map(|(percent, _)| percent) {
+            nearest = percent.map(|percent| (percent, side));
+        }
+    }
+    Ok(nearest
+        .filter(|(percent, _)| *percent < LEAST)
+        .map(|(_, side)| side))
 }
 
 fn index(side: Side) -> usize {
@@ -164,11 +244,11 @@ fn index(side: Side) -> usize {
 fn join(
     session: &Session,
     wanted: Option<&Wanted>,
-    (name, entries): (&AgentName, [&LockedAgent; 2]),
+    (name, entries, folder): (&AgentName, [&LockedAgent; 2], &Folder),
     meant: &[Side],
     frontend: &mut dyn Frontend,
 ) -> Option<Settled> {
-    let [Some(ours), Some(theirs)] = unmerged(session, name, &entries[0].folder)? else {
+    let [Some(ours), Some(theirs)] = unmerged(session, name, folder)? else {
         return None;
     };
     let [base, other] = entries.map(|entry| {
@@ -178,7 +258,9 @@ fn join(
     });
     let sides = [(base?, ours), (other?, theirs)];
     let pins = wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default();
-    joined(&sides, &pins, newest(session, entries), meant)
+    let settled = joined(&sides, &pins, newest(session, entries), meant)?;
+    let folder = folder.clone();
+    Some(Settled { folder, ..settled })
 }
 
 /// Merges the agents that git could not merge although their lock entries are whole, where nobody has to be asked. The first of the others is
@@ -193,7 +275,7 @@ pub(super) fn join_unmerged(
     let mut changes = Vec::new();
     let mut names = Vec::new();
     let mut left = None;
-    let lockfile = project.load_lockfile()?;
+    let lockfile = Placed::read(project)?.lockfile;
     for (name, entry) in &lockfile.agents {
         let file = project.read_agent(name, &entry.folder)?;
         let Some(line) = file.as_deref().and_then(markers::first) else {
@@ -202,8 +284,8 @@ pub(super) fn join_unmerged(
         let wanted = manifest.agents().get(name);
         let mut joined = None;
         if !session.options.is_locked {
-            let entries = [entry, entry];
-            joined = join(session, wanted, (name, entries), &[Side::Ours], frontend);
+            let entries = (name, [entry, entry], &entry.folder);
+            joined = join(session, wanted, entries, &[Side::Ours], frontend);
         }
         if let Some(text) = joined.and_then(|settled| settled.text) {
             names.push(name.as_str());
@@ -260,8 +342,11 @@ fn joined(
         let (other_base, other_file) = &sides[1 - index(side)];
         let carried = clean(other_base, other_file, base)?;
         let text = clean(base, file, &carried)?;
-        let (side, text) = (Some(side), Some(text));
-        Some(Settled { side, text })
+        Some(Settled {
+            side: Some(side),
+            text: Some(text),
+            ..Settled::default()
+        })
     })
 }
 
@@ -319,6 +404,12 @@ fn words(shown: &str, merged: &Merged, files: &Files) -> String {
     if !joined.is_empty() {
         let names = joined.join(", ");
         words = format!("{words}; both sides of the file were merged: {names}");
+    }
+    for [managed, left] in files.values().filter_map(|settled| settled.left.as_ref()) {
+        let _ = write!(
+            words,
+            "; {left} is unmanaged now, because Claude Code loads {managed} under the same name"
+        );
     }
     words
 }

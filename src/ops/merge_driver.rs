@@ -8,7 +8,7 @@ use crate::git::LocalConfig;
 
 /// The files, with the drivers that merge them.
 const FILES: [(&str, &str); 2] = [
-    (".claude/agents/*.md", "agentpkg"),
+    (".claude/agents/**/*.md", "agentpkg"),
     ("agentpkg.lock", "agentpkg-lock"),
 ];
 /// The settings of git.

@@ -75,6 +75,8 @@ pub struct ConflictReport {
     pub theirs: String,
     /// Both edits in one line, if they are far enough apart.
     pub suggestion: Option<String>,
+    /// Whether it was decided, by a person or by what was typed.
+    pub is_decided: bool,
 }
 
 /// The result of a merge of files.
@@ -174,6 +176,7 @@ pub fn merge_lockfiles(options: &MergeFileOptions) -> Result<MergedFile> {
             ours: version(mine),
             theirs: version(other),
             suggestion: None,
+            is_decided: false,
         });
     }
     let label = |index: usize| options.labels.get(index).map_or("", String::as_str);
@@ -206,6 +209,7 @@ impl ConflictReport {
             suggestion: conflict
                 .suggestion()
                 .map(|text| String::from_utf8_lossy(text).into_owned()),
+            is_decided: false,
         }
     }
 }

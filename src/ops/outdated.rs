@@ -15,6 +15,7 @@ use crate::store::agreement::{unwanted, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
+use crate::store::placed::Placed;
 
 /// One agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +59,15 @@ pub fn outdated(
 ) -> Result<OutdatedOutcome> {
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     let is_known = |typed: &&String| (manifest.agents().keys()).any(|name| name.as_str() == *typed);
     if let Some(typed) = names.iter().find(|typed| !is_known(typed)) {
-        return Err(unknown::agent(typed, manifest.agents().keys(), &lockfile));
+        return Err(unknown::of_manifest(
+            typed,
+            manifest.agents().keys(),
+            &manifest,
+            &lockfile,
+        ));
     }
     manifest.refuse_guess(&unwanted(&manifest, &lockfile))?;
     let is_meant =

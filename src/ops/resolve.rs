@@ -16,6 +16,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Result};
 use crate::store::agreement::answers;
 use crate::store::cache::Freshness;
+use crate::store::placed::Placed;
 use crate::store::transaction::Transaction;
 
 pub use super::change::goal::How;
@@ -56,7 +57,7 @@ pub fn resolve(
 ) -> Result<ResolveOutcome> {
     let project = &session.project;
     // What git left in a file is not what was put aside here, and is said to be that.
-    let lockfile = project.load_lockfile()?;
+    let lockfile = Placed::read(project)?.lockfile;
     for (name, locked) in &lockfile.agents {
         let is_meant = options.names.is_empty() || options.names.contains(&name.to_string());
         if let Some(bytes) = project

@@ -86,6 +86,8 @@ pub struct SearchOutcome {
     pub total: usize,
     /// How many registries were looked into.
     pub registries: usize,
+    /// The filters under which the word that found nothing finds something: as an option, with the number of agents.
+    pub filters: Vec<(&'static str, usize)>,
     /// Why registries could not be asked; they were looked into as they are here.
     pub failures: Vec<Failure>,
 }
@@ -96,7 +98,7 @@ pub fn index_of(session: &Session, source: &Source) -> Option<IndexFile> {
     registry::newest_index(source, &|path| session.absolute(path), &session.cache)
 }
 
-/// Searches.
+/// Searches. A word that is in no name and no description may be that of a tool or a server.
 pub fn search(
     session: &Session,
     options: &SearchOptions,
@@ -141,6 +143,7 @@ pub fn search(
     let own = registries.len();
     let query = query(options);
     let mut alike = 0;
+    let mut looked_into = Vec::new();
     let all = registries.into_iter().chain(public).enumerate();
     for (at, (registry, source)) in all.filter(|(_, registry)| is_meant(registry)) {
         let Some(offered) = offered(session, &registry, &source, frontend) else {
@@ -166,6 +169,10 @@ pub fn search(
                 is_shared: offered.find(entry.name.as_str()).len() > 1,
                 entry,
             }));
+        looked_into.push(offered);
+    }
+    if outcome.total == 0 {
+        outcome.filters = filters(options, &looked_into);
     }
     // It is of no use beside what is meant.
     if outcome.total == 0 {
@@ -180,6 +187,41 @@ pub fn search(
         outcome.hits.truncate(options.limit);
     }
     Ok(outcome)
+}
+
+/// The filters under which the one word of a search finds something, with the numbers of agents.
+fn filters(options: &SearchOptions, offers: &[Offered]) -> Vec<(&'static str, usize)> {
+    let ([word], None, None) = (options.words.as_slice(), &options.tool, &options.server) else {
+        return Vec::new();
+    };
+    let tool = SearchOptions {
+        tool: Some(word.clone()),
+        ..SearchOptions::default()
+    };
+    let server = SearchOptions {
+        server: Some(word.clone()),
+        ..SearchOptions::default()
+    };
+    // Agents without a list of tools may use any, whatever it is called.
+    let any = SearchOptions {
+        tool: Some("*".to_owned()),
+        ..SearchOptions::default()
+    };
+    let count = |options: &SearchOptions| {
+        let query = query(options);
+        let totals = offers.iter().map(|offered| offered.search(&query).1);
+        totals.sum::<usize>()
+    };
+    let mut found = Vec::new();
+    let with_tool = count(&tool);
+    if with_tool > count(&any) {
+        found.push(("--tool", with_tool));
+    }
+    let with_server = count(&server);
+    if with_server > 0 {
+        found.push(("--needs-mcp", with_server));
+    }
+    found
 }
 
 /// The public registries that are known by name and that the project does not have. Those that were never looked into are fetched, which

@@ -9,6 +9,7 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::loaded::{FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
+use crate::store::placed::Placed;
 
 /// Agents whose client name another file in the folder has, at any depth, and agents in whose place another one runs. Of those that were
 /// `written` also in whose place they run, and what settings keep them from running.
@@ -23,7 +24,7 @@ pub(super) fn shadows(
 }
 
 fn found(session: &Session, set: &LoadedSet, written: &BTreeSet<AgentName>) -> Result<Vec<String>> {
-    let lockfile = session.project.load_lockfile()?;
+    let lockfile = Placed::read(&session.project)?.lockfile;
     let mut warnings = warnings(set, &lockfile);
     let replaced = set.agents.iter();
     let is_written = |agent: &FoundAgent| {

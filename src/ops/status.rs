@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{has_other_overrides, reachable, versions};
 use crate::store::loaded::LoadedSet;
+use crate::store::placed::Placed;
 use crate::store::seen::Seen;
 
 /// The state of an installed file.
@@ -60,6 +61,9 @@ pub struct AgentStatus {
     pub newer: Option<String>,
     /// What changed in that, where it is known.
     pub changed: Option<Changed>,
+    /// Where its file is, for display, if it is not where agentpkg.lock has it: the one place it was moved to, or the places of several
+    /// files that may be its own.
+    pub elsewhere: Vec<String>,
     /// Where upstream moved it without another change, in words.
     pub moved: Option<String>,
     /// What became of it, if upstream no longer has it, as far as the cache knows.
@@ -73,6 +77,7 @@ impl AgentStatus {
     #[must_use]
     pub fn needs_work(&self) -> bool {
         self.file == FileState::Missing
+            || !self.elsewhere.is_empty()
             || self.is_conflicted
             || self.markers.is_some()
             || self.is_stale
@@ -109,7 +114,11 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     session.look_for_interruption(frontend)?;
     let project = &session.project;
     let manifest = session.manifest(frontend)?;
-    let lockfile = project.load_lockfile()?;
+    let Placed {
+        lockfile,
+        moved: moved_files,
+        unsure,
+    } = Placed::read(project)?;
     let pending: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
     // The cache may hold half of what a source has, and the other half is not worth a fetch.
     let offline = session.offline();
@@ -119,6 +128,13 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let agents = project.agents_folder();
     let mut seen = session.cache.seen(agents, lockfile.agents.len());
     let mut outcome = ProjectStatus::default();
+    let elsewhere = |name: &AgentName| {
+        let moved = moved_files.iter().filter(|file| file.name == *name);
+        let moved = moved.map(|file| &file.to);
+        let folders = moved.chain(unsure.get(name).into_iter().flatten());
+        let shown = folders.map(|folder| project.shown_path(name, folder));
+        shown.collect::<Vec<String>>()
+    };
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         // A file that nobody edited need not be compared with anything.
@@ -159,6 +175,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             is_stale: has_other_overrides(locked, &manifest.entry(name), &manifest),
             newer: None,
             changed: None,
+            elsewhere: elsewhere(name),
             moved: None,
             gone: None,
             is_wanted,

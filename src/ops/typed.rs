@@ -83,9 +83,17 @@ impl Typed {
         }
     }
 
-    /// The same with another name in the place of one. With `--all`, agents of a source are tried one at a time, and named alone.
+    /// The same with another spec in the place of one. With `--all`, agents of a source are tried one at a time, and named alone.
     #[must_use]
-    pub fn replacing(&self, index: usize, name: String) -> Self {
+    pub fn replacing(&self, slot: Slot, name: String) -> Self {
+        let Slot::Name(index) = slot else {
+            let mut typed = self.clone();
+            let at = typed.options.iter().position(|known| known == "--from");
+            if let Some(value) = at.and_then(|at| typed.options.get_mut(at + 1)) {
+                *value = name;
+            }
+            return typed;
+        };
         if self.is_all {
             return self.naming([name]);
         }
@@ -125,8 +133,8 @@ pub enum AskerPlace {
     To,
     /// A spec of the command line.
     Spec {
-        /// Its number among those that were typed.
-        index: usize,
+        /// Where in it.
+        slot: Slot,
         /// The spec without its version.
         bare: String,
         /// The version as it was typed, if there is one.
@@ -134,16 +142,25 @@ pub enum AskerPlace {
     },
 }
 
+/// Where a spec is in a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// Among the names: its number.
+    Name(usize),
+    /// Behind `--from`.
+    From,
+}
+
 impl Asker {
     /// A spec as it was typed.
     #[must_use]
-    pub fn spec(typed: &Typed, index: usize, text: &str, spec: &Spec) -> Self {
+    pub fn spec(typed: &Typed, slot: Slot, text: &str, spec: &Spec) -> Self {
         let parts = text.rsplit_once('@').filter(|_| spec.version.is_some());
         let (bare, version) = parts.map_or((text, None), |(bare, version)| (bare, Some(version)));
         Self {
             typed: typed.clone(),
             place: AskerPlace::Spec {
-                index,
+                slot,
                 bare: bare.to_owned(),
                 version: version.map(str::to_owned),
             },
@@ -188,8 +205,18 @@ mod tests {
             "agentpkg install a b --mcp add --allow Bash,hooks"
         );
         assert_eq!(
-            shown(typed.replacing(1, "r/b".to_owned()).again()),
+            shown(typed.replacing(Slot::Name(1), "r/b".to_owned()).again()),
             "agentpkg install a r/b --mcp add --allow hooks"
+        );
+        let from = Typed {
+            command: "adopt".to_owned(),
+            options: ["--from", "r"].map(str::to_owned).to_vec(),
+            is_all: true,
+            ..Typed::default()
+        };
+        assert_eq!(
+            shown(from.replacing(Slot::From, "r/b".to_owned()).again()),
+            "agentpkg adopt --all --from r/b"
         );
         let whole = Typed {
             names: vec!["r".to_owned()],
@@ -201,7 +228,7 @@ mod tests {
             "agentpkg install r --all --mcp add --allow hooks"
         );
         assert_eq!(
-            shown(whole.replacing(0, "r/b".to_owned()).again()),
+            shown(whole.replacing(Slot::Name(0), "r/b".to_owned()).again()),
             "agentpkg install r/b --mcp add --allow hooks"
         );
     }

@@ -5,7 +5,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure};
 use crate::store::lockfile::Lockfile;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{FILE_NAME, Manifest};
 
 /// That no agent of this name is among the `known` ones, which a command can work on. An agent that is here only because others require
 /// it is named by them.
@@ -30,6 +30,24 @@ pub(super) fn agent<'n>(
         Some(near) => failure.hint(did_you_mean(near)),
         None => failure.hint(Advice::run(Command::new(["list"])).and(" shows what is installed")),
     }
+}
+
+/// The same of the agents of a manifest. Where there is none, nothing is installed, and that is more worth saying.
+pub(super) fn of_manifest<'n>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'n AgentName>,
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+) -> Failure {
+    if manifest.digest().is_some() || !lockfile.agents.is_empty() {
+        return agent(typed, known, lockfile);
+    }
+    let shown = typed.escape_debug();
+    Failure::failed(format!(
+        "`{shown}` is not installed: there is no {FILE_NAME} in this folder or above it"
+    ))
+    .hint(Advice::run(Command::new(["install", typed])).and(" installs it here"))
+    .hint("`-C DIR` runs the command in the folder of a project")
 }
 
 /// That no registry has this name.

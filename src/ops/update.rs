@@ -13,7 +13,9 @@ use crate::error::{Advice, Failure, Result};
 
 pub use super::change::goal::{Conflicts, Wish};
 pub use super::change::item::Status;
-pub use super::change::outcome::{ChangedAgent, Likely, NamedAgent, Outcome, Passed, Unmanaged};
+pub use super::change::outcome::{
+    ChangedAgent, FollowedFile, Likely, NamedAgent, Outcome, Passed, Unmanaged,
+};
 
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]

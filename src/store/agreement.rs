@@ -188,6 +188,15 @@ pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
     }
 }
 
+/// A spec that means the locked agent, whatever else has its name.
+#[must_use]
+pub fn spec_of(locked: &LockedAgent) -> String {
+    match &locked.registry {
+        Some(registry) => format!("{registry}/{}", locked.agent),
+        None => format!("{}#{}", locked.source, locked.agent),
+    }
+}
+
 /// The registry that a spec would add, for messages.
 #[must_use]
 pub fn registry_of(locked: &LockedAgent) -> String {

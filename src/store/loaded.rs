@@ -17,7 +17,7 @@ use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::env::Environment;
-use crate::fs::{self, Content, Entry, Identity, IsKnown, Reading, Tree};
+use crate::fs::{self, Content, Entry, Identity, IsKnown, Leaf, Reading, Tree};
 
 /// How the files of agents are read.
 const AGENTS: Reading = Reading {
@@ -193,6 +193,12 @@ pub fn read_except(
     set.take_built_in();
     set.judge();
     set
+}
+
+/// The files of the project's own agents folder, in the order in which the client reads them.
+#[must_use]
+pub fn own_files(project: &Project) -> Vec<Leaf> {
+    fs::tree(project.agents_folder(), AGENTS).leaves
 }
 
 impl LoadedSet {

@@ -15,6 +15,7 @@ pub mod lock_merge;
 pub mod lockfile;
 pub mod manifest;
 pub mod mcp_file;
+pub mod placed;
 mod plugins;
 pub mod project;
 pub mod registry;

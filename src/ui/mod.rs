@@ -314,6 +314,12 @@ impl Ui {
         self.data(escaped(&redact(&format!("{printed:#}"))))
     }
 
+    /// What a dry run would have asked, or what nobody could be asked.
+    #[must_use]
+    pub fn asks(&self) -> &[AskView] {
+        &self.asks
+    }
+
     /// Prints a status line: a right-aligned verb and its object.
     pub fn status(&mut self, verb: &str, object: impl Display) {
         self.line(GREEN, verb, object);

@@ -239,6 +239,7 @@ pub enum DocumentName {
     UndoList,
     Unset,
     Update,
+    Version,
     /// A command that ended before it had anything to show.
     Failed,
 }

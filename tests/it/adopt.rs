@@ -11,7 +11,7 @@ use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox};
 
 /// An agent of twenty lines of its own.
-fn agent(name: &str) -> String {
+pub(crate) fn agent(name: &str) -> String {
     let lines: Vec<String> = (1..=20)
         .map(|line| format!("- {name} does {line}\n\n"))
         .collect();
@@ -20,14 +20,14 @@ fn agent(name: &str) -> String {
 }
 
 /// A project with a git registry, and what upstream committed.
-struct Stage {
-    sandbox: Sandbox,
+pub(crate) struct Stage {
+    pub(crate) sandbox: Sandbox,
     upstream: RepoBuilder,
 }
 
 impl Stage {
     /// With these files in the registry; `None` without git, which was reported.
-    fn new(files: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Option<Self> {
         let sandbox = Sandbox::new();
         hermetic_git(&sandbox.path().join("home"))?;
         let mut upstream = RepoBuilder::bare(&sandbox.path().join("team.git"));
@@ -41,31 +41,31 @@ impl Stage {
         Some(Self { sandbox, upstream })
     }
 
-    fn publish(&mut self, path: &str, text: &str) {
+    pub(crate) fn publish(&mut self, path: &str, text: &str) {
         self.upstream.file(path, text);
         let _ = self.upstream.commit("later");
     }
 
-    fn copy(&self, name: &str, text: &str) {
+    pub(crate) fn copy(&self, name: &str, text: &str) {
         self.sandbox
             .write(&format!("project/.claude/agents/{name}.md"), text);
     }
 
-    fn run(&self, line: &str) -> Output {
+    pub(crate) fn run(&self, line: &str) -> Output {
         let words: Vec<&str> = line.split(' ').collect();
         self.sandbox.run(&words)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.sandbox.read(&format!(".claude/agents/{name}.md"))
     }
 
-    fn lock(&self) -> String {
+    pub(crate) fn lock(&self) -> String {
         self.sandbox.read("agentpkg.lock")
     }
 }
 
-const PLANNER: &str = "agents/planner.md";
+pub(crate) const PLANNER: &str = "agents/planner.md";
 
 #[test]
 fn a_copy_of_an_old_version_is_adopted_as_it_is_and_the_next_update_merges() {
@@ -129,6 +129,11 @@ fn what_is_of_nobody_stays_unmanaged_and_is_a_failure_only_where_it_is_named() {
     for (line, code) in [("adopt planner", 1), ("adopt plannr", 1), ("adopt", 2)] {
         let _ = stage.run(line).code(code);
     }
+    let said = stage.run("adopt --from team").code(2).all();
+    assert!(
+        said.contains("`agentpkg adopt --all --from team`"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -229,13 +234,19 @@ fn files_that_cannot_be_adopted_are_left_with_a_reason() {
     };
     let marked = format!("{text}<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n");
     for (name, text, why) in [
-        ("my~folder/planner", &text, "cannot be an agent's"),
+        (
+            "my~folder/planner",
+            &text,
+            "cannot use the folder `my~folder`",
+        ),
+        ("con/planner", &text, "`con` is reserved"),
+        ("plan ner", &text, "its file cannot be"),
         ("planner", &marked, "conflict markers"),
         ("empty", &String::new(), "no origin found"),
     ] {
         stage.copy(name, text);
-        let said = stage.run(&format!("adopt {name}")).code(4).all();
-        assert!(said.contains(why), "{name}: {said}");
+        let output = stage.sandbox.run(&["adopt", name]).code(4);
+        assert!(output.all().contains(why), "{name}: {}", output.all());
         fs::remove_file(stage.sandbox.project(&format!(".claude/agents/{name}.md"))).unwrap();
     }
 }
@@ -411,9 +422,9 @@ fn two_files_of_one_name_are_not_one_agent() {
     let Some(stage) = Stage::new(&[(PLANNER, &text)]) else {
         return;
     };
-    for file in ["a/planner", "b/Planner"] {
-        stage.copy(file, &text);
-    }
+    let other = text.replace("name: planner", "name: Planner");
+    stage.copy("a/planner", &text);
+    stage.copy("b/Planner", &other);
     let document = stage.run("adopt --all --json").code(0).json();
     assert_eq!(document["agents"].as_array().map(Vec::len), Some(1));
     let why = document["not_adopted"][0]["why"].as_str().unwrap();
@@ -652,4 +663,193 @@ fn a_working_copy_says_under_which_address_its_history_is_searched() {
     stage.copy("planner", &new);
     let said = stage.run("adopt planner --from ../checkout").code(0).all();
     assert!(!said.contains("without its history"), "{said}");
+}
+
+/// Of two files of one name, Claude Code loads the last one.
+#[test]
+fn of_two_files_the_one_that_is_loaded_is_adopted_and_the_other_is_named() {
+    let text = agent("planner");
+    let mine = text.replace("planner does 17\n", "planner does what I want\n");
+    for (files, loaded) in [
+        (["planner", "review/planner"], "review/planner"),
+        (["a/planner", "b/planner"], "b/planner"),
+        (["z/planner", "planner"], "z/planner"),
+    ] {
+        let Some(stage) = Stage::new(&[(PLANNER, &text)]) else {
+            return;
+        };
+        let other = files.iter().find(|file| **file != loaded).unwrap();
+        stage.copy(other, &text);
+        stage.copy(loaded, &mine);
+        let said = stage.run("adopt --all --dry-run").code(0).all();
+        assert!(said.contains("Claude Code loads that one"), "{said}");
+        let output = stage.run("adopt --all --json").code(0);
+        let document = output.json();
+        let path = format!(".claude/agents/{loaded}.md");
+        assert_eq!(document["agents"][0]["path"], path.as_str());
+        assert_eq!(document["not_adopted"][0]["name"], *other);
+        assert_eq!(document["not_adopted"][0]["open"], false);
+        assert!(
+            document["shadows"][0]
+                .as_str()
+                .unwrap()
+                .contains("both named")
+        );
+        // Who names the other one knows what it is.
+        let _ = stage.run("undo").code(0);
+        let said = stage.run(&format!("adopt {other}.md")).code(0).all();
+        assert!(said.contains("both named `planner`"), "{said}");
+    }
+}
+
+/// What is left because a person has to decide ends with 4, however the files were chosen; a dry run with 0.
+#[test]
+fn the_exit_code_says_whether_something_is_left_to_decide() {
+    let text = agent("planner");
+    // Half of it is from nowhere.
+    let half: String = text.replace("planner does 1", "something else 1");
+    let half = half
+        .replace("planner does 2", "nothing like 2")
+        .replace("planner does 3\n", "");
+    for (file, text, all, named) in [
+        ("planner", &text, 0, 0),
+        ("mine", &agent("mine"), 0, 4),
+        ("planner", &half, 4, 4),
+        ("con/planner", &text, 0, 4),
+    ] {
+        let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+            return;
+        };
+        stage.copy(file, text);
+        for options in ["", " --yes"] {
+            let dry = format!("adopt {file} --dry-run{options}");
+            let _ = stage.run(&dry).code(0);
+            let _ = stage
+                .run(&format!("adopt --all --dry-run{options}"))
+                .code(0);
+            let output = stage
+                .run(&format!("adopt {file} --json{options}"))
+                .code(named);
+            let document = output.json();
+            let open = document["not_adopted"][0]["open"].as_bool();
+            assert_eq!(open.unwrap_or_default(), named == 4, "{file}: {document}");
+            if named == 0 {
+                let _ = stage.run("undo").code(0);
+            }
+            let output = stage.run(&format!("adopt --all --json{options}")).code(all);
+            let document = output.json();
+            let open = document["not_adopted"][0]["open"].as_bool();
+            assert_eq!(open.unwrap_or_default(), all == 4, "{file}: {document}");
+            if all == 0 && named == 0 {
+                let _ = stage.run("undo").code(0);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_policy_forbids_is_listed_as_not_adopted() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    let manifest = stage.sandbox.read("agentpkg.toml");
+    for policy in ["deny-tools = [\"Grep\"]", "max-description-tokens = 1"] {
+        let manifest = format!("{manifest}\n[policy]\n{policy}\n");
+        stage.sandbox.write("project/agentpkg.toml", manifest);
+        stage.copy("sub/planner", &agent("planner"));
+        for line in ["adopt planner --json", "adopt --all --json"] {
+            let document = stage.run(line).code(4).json();
+            let left = &document["not_adopted"][0];
+            assert_eq!(left["name"], "sub/planner", "{policy}: {document}");
+            assert!(left["why"].as_str().unwrap().contains("policy"), "{left}");
+            assert_eq!(document["agents"][0]["status"], "skipped");
+        }
+    }
+}
+
+#[test]
+fn an_origin_can_be_a_file_and_a_version_that_is_not_there_is_named_as_typed() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+        return;
+    };
+    stage.publish(PLANNER, &old.replace("does 3\n", "does three\n"));
+    stage.copy("planner", &old);
+    stage.sandbox.write("shared/agents/planner.md", &old);
+    for from in ["../shared/agents/planner.md", "../shared#planner"] {
+        let said = stage
+            .run(&format!("adopt planner --from {from}"))
+            .code(0)
+            .all();
+        assert!(said.contains("identical"), "{said}");
+        let _ = stage.run("install --locked").code(0);
+        let _ = stage.run("update").code(0);
+        let _ = stage.run("undo").code(0);
+    }
+    let file = stage.upstream.url();
+    for (from, words) in [
+        ("team/planner@v9", "`@v9`"),
+        ("../shared#planner@v9", "leave out `@v9`"),
+        ("../shared@v9", "leave out `@v9`"),
+        (&format!("{file}#planner@v9"), "@v9"),
+    ] {
+        for line in ["adopt planner", "update planner"] {
+            let said = stage.run(&format!("{line} --from {from}")).code(1).all();
+            if line.starts_with("adopt") {
+                assert!(said.contains(words), "{from}: {said}");
+            }
+            assert!(!said.contains("in agentpkg.toml"), "{line} {from}: {said}");
+        }
+    }
+    // The folder of a checkout has no versions, and its repository has.
+    let root = stage.sandbox.path().join("shared");
+    crate::support::repo::run_git(&root, ["init", "-q"]);
+    let said = stage
+        .run("adopt planner --from ../shared#planner@^1")
+        .code(1)
+        .all();
+    assert!(said.contains("/shared#planner@^1`"), "{said}");
+    assert!(said.contains("`file:///"), "{said}");
+}
+
+#[test]
+fn folders_that_are_empty_go_with_their_last_agent() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage.copy("review/deep/planner", &agent("planner"));
+    let _ = stage.run("adopt planner").code(0);
+    let folder = stage.sandbox.project(".claude/agents/review");
+    let _ = stage.run("remove planner").code(0);
+    assert!(!folder.exists());
+    assert!(stage.sandbox.project(".claude/agents").exists());
+    let _ = stage.run("undo").code(0);
+    assert_eq!(stage.file("review/deep/planner"), agent("planner"));
+    stage.copy("review/notes", "mine");
+    let _ = stage.run("remove planner").code(0);
+    assert!(folder.join("notes.md").exists());
+    assert!(!folder.join("deep").exists());
+}
+
+#[test]
+fn a_locked_folder_that_is_none_any_more_is_an_error_that_says_what_to_do() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage.copy("review/planner", &agent("planner"));
+    let _ = stage.run("adopt planner").code(0);
+    let folder = stage.sandbox.project(".claude/agents/review");
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "a file").unwrap();
+    for line in ["status", "list", "check", "install", "update"] {
+        let said = stage.run(line).code(1).all();
+        assert!(
+            said.contains("`.claude/agents/review` is not a folder"),
+            "{said}"
+        );
+        assert!(said.contains("hint: move it away"), "{line}: {said}");
+    }
+    fs::remove_file(&folder).unwrap();
+    let _ = stage.run("install").code(0);
+    assert_eq!(stage.file("review/planner"), agent("planner"));
 }

@@ -44,6 +44,7 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     };
     take("init", &["-C", "../elsewhere", "init"]);
     take("next", &[]);
+    take("version", &["--version"]);
     take("failed", &["install", "nobody"]);
     take("init", &["init"]);
     take(

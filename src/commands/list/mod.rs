@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::outcome::note_pending;
 use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::name::{RegistryName, folded};
 use crate::domain::shell::Command;
@@ -122,7 +123,11 @@ fn show_installed(filter: Option<&str>, context: &mut Context) -> Result<()> {
             registry_of(&agent.locked).into(),
         ]);
     }
-    context.ui.table(&table)
+    context.ui.table(&table)?;
+    let pending = agents.iter().filter(|agent| agent.is_pending);
+    let pending: Vec<&str> = pending.map(|agent| agent.name.as_str()).collect();
+    note_pending(&pending, &mut context.ui);
+    Ok(())
 }
 
 fn show_everything(filter: Option<&str>, context: &mut Context) -> Result<()> {
@@ -264,6 +269,8 @@ struct InstalledView<'a> {
     commit: Option<String>,
     adaptations: &'a [String],
     overrides: Vec<String>,
+    /// Whether an update of it is pending.
+    pending: bool,
 }
 
 /// What `list --all --json` prints.
@@ -381,6 +388,7 @@ impl<'a> InstalledView<'a> {
             commit: locked.commit.map(|id| id.to_string()),
             adaptations: &locked.adaptations,
             overrides: locked.overrides.texts(),
+            pending: agent.is_pending,
         }
     }
 }

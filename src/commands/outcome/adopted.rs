@@ -2,7 +2,8 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Context, show_gains, show_skipped, show_undo};
+use super::{Context, show_gains, show_undo};
+use crate::commands::capabilities;
 use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::ops::update::{ChangedAgent, Outcome, Status, Unmanaged};
@@ -20,7 +21,6 @@ pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, conte
         .filter(|agent| agent.status == Status::Adopted)
         .collect();
     show_adopted(&adopted, is_dry_run, ui);
-    show_skipped(outcome, ui);
     for unmanaged in &outcome.unmanaged {
         show_unmanaged(unmanaged, ui);
     }
@@ -66,6 +66,10 @@ pub(super) fn show_adopted(adopted: &[&ChangedAgent], is_dry_run: bool, ui: &mut
                 agent.name, "", ""
             ),
         );
+        if let Some(loaded) = &agent.adopted {
+            let tools = capabilities::tools(loaded);
+            ui.note(format!("{:13}{DIM}may use {tools}{DIM:#}", ""));
+        }
         show_gains(&agent.powers, ui);
     }
 }

@@ -7,7 +7,9 @@ use crate::commands::needs::NeedsView;
 use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status, Unmanaged};
+use crate::ops::update::{
+    ChangedAgent, FollowedFile, NamedAgent, Outcome, Passed, Status, Unmanaged,
+};
 use crate::ui::Ui;
 use crate::ui::view::{ChangedView, FailureView, GainView, GoneView, RefusedView};
 
@@ -29,10 +31,22 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     shadows: &'o [String],
     /// What the descriptions of agents cost in each session; `None`: no agent was installed.
     cost: Option<CostView>,
+    /// The agents whose update is pending.
+    pending: Vec<&'o str>,
+    /// Files of agents that a person moved.
+    moved_files: Vec<MovedFileView<'o>>,
     left: Vec<LeftView<'o>>,
     offers: Vec<OfferView<'o>>,
     /// Files that were not adopted.
     not_adopted: Vec<UnmanagedView<'o>>,
+}
+
+/// A file that a person moved to another folder.
+#[derive(Debug, Serialize)]
+struct MovedFileView<'o> {
+    name: &'o str,
+    from: &'o str,
+    to: &'o str,
 }
 
 /// A file that was not adopted.
@@ -40,6 +54,8 @@ pub(in crate::commands) struct ChangeDocument<'o> {
 struct UnmanagedView<'o> {
     name: &'o str,
     why: &'o str,
+    /// Whether a person has to decide what it is from.
+    open: bool,
     candidates: Vec<LikelyView<'o>>,
 }
 
@@ -112,7 +128,17 @@ struct AgentView<'o> {
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
     powers: Vec<GainView>,
+    /// The tools of an agent that was adopted.
+    may_use: Option<ToolsView<'o>>,
     automatic: Vec<RuleView<'o>>,
+}
+
+/// The tools that an agent may use.
+#[derive(Debug, Serialize)]
+struct ToolsView<'o> {
+    /// `None`: every tool.
+    tools: Option<&'o [String]>,
+    disallowed_tools: &'o [String],
 }
 
 /// What was merged by a rule.
@@ -156,6 +182,12 @@ impl<'o> ChangeDocument<'o> {
                 .still_required
                 .iter()
                 .map(StillRequiredView::from)
+                .collect(),
+            pending: outcome.pending.iter().map(AgentName::as_str).collect(),
+            moved_files: outcome
+                .moved_files
+                .iter()
+                .map(MovedFileView::from)
                 .collect(),
             left: outcome.passed.iter().map(LeftView::from).collect(),
             offers: outcome.offers.iter().map(OfferView::from).collect(),
@@ -203,6 +235,10 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
+            may_use: agent.adopted.as_ref().map(|loaded| ToolsView {
+                tools: loaded.tools.as_deref(),
+                disallowed_tools: &loaded.disallowed_tools,
+            }),
             automatic: rules.collect(),
         }
     }
@@ -240,6 +276,16 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
     }
 }
 
+impl<'o> From<&'o FollowedFile> for MovedFileView<'o> {
+    fn from(file: &'o FollowedFile) -> Self {
+        Self {
+            name: file.name.as_str(),
+            from: &file.from,
+            to: &file.to,
+        }
+    }
+}
+
 impl<'o> From<&'o Unmanaged> for UnmanagedView<'o> {
     fn from(unmanaged: &'o Unmanaged) -> Self {
         let candidates = unmanaged.candidates.iter().map(|likely| LikelyView {
@@ -250,6 +296,7 @@ impl<'o> From<&'o Unmanaged> for UnmanagedView<'o> {
         Self {
             name: &unmanaged.name,
             why: &unmanaged.why,
+            open: unmanaged.is_open,
             candidates: candidates.collect(),
         }
     }

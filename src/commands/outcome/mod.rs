@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
-pub(super) use self::failures::finish;
+pub(super) use self::failures::{finish, note_pending, show_moved};
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
@@ -45,9 +45,8 @@ pub(super) fn show_install(
             show_written(agent, is_dry_run, ui);
         }
     }
-    let adopted = outcome.agents.iter();
-    let adopted = adopted.filter(|agent| agent.status == Status::Adopted);
-    let adopted: Vec<&ChangedAgent> = adopted.collect();
+    let is_adopted = |agent: &&ChangedAgent| agent.status == Status::Adopted;
+    let adopted: Vec<&ChangedAgent> = outcome.agents.iter().filter(is_adopted).collect();
     adopted::show_adopted(&adopted, is_dry_run, ui);
     summary::show_passed(outcome, ui);
     summary::show_offers(outcome, ui);
@@ -109,7 +108,7 @@ fn show_verdict(outcome: &Outcome, is_many: bool, is_dry_run: bool, ui: &mut Ui)
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
-            for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
+            for line in capabilities::lines(loaded, ui.columns()) {
                 ui.note(line);
             }
             if let Some(report) = &outcome.needs {
@@ -408,7 +407,7 @@ fn show_changed(agent: &ChangedAgent, columns: Columns, is_dry_run: bool, ui: &m
         ui.note(format!("{:13}{advice}", ""));
     }
     if is_dry_run {
-        for conflict in &agent.conflicts {
+        for conflict in agent.conflicts.iter().filter(|one| !one.is_decided) {
             ui.note(format!(
                 "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
                 "",
@@ -469,7 +468,8 @@ pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, St
         1 => "your edit kept".to_owned(),
         count => format!("your {count} edits kept"),
     };
-    let open = match agent.conflicts.len() {
+    let open = match agent.conflicts.iter().filter(|one| !one.is_decided).count() {
+        0 if !agent.conflicts.is_empty() => "conflicts decided".to_owned(),
         0 => edits.clone(),
         count => counted(count, "conflict"),
     };

@@ -97,6 +97,8 @@ pub struct Loaded {
     pub description: String,
     /// The tools it may use; `None`: all, because there is no such line or it contains `*`.
     pub tools: Option<Vec<String>>,
+    /// Whether there is a line of tools, whatever it allows.
+    pub has_tools_line: bool,
     /// The tools that are disallowed.
     pub disallowed_tools: Vec<String>,
     /// The model it asks for.
@@ -456,6 +458,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         name: name.to_owned(),
         description: description.replace("\\n", "\n"),
         tools,
+        has_tools_line: fields.value("tools").is_some(),
         disallowed_tools,
         model: fields
             .text("model")

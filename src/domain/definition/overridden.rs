@@ -38,6 +38,18 @@ pub enum OverrideError {
     Widens(String),
 }
 
+impl OverrideError {
+    /// The overridden key that it is about.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::NotLoaded(_) => None,
+            Self::NoList(_) | Self::NoTools => Some("tools"),
+            Self::NotEditable(key) | Self::Widens(key) => Some(key),
+        }
+    }
+}
+
 /// The bytes of a definition with overrides.
 pub fn overridden(bytes: &[u8], overrides: &Overrides) -> Result<Vec<u8>, OverrideError> {
     let mut bytes = bytes.to_vec();

@@ -479,6 +479,7 @@ impl Roots {
             Ok(Entry::Link) => self.link(path),
             Ok(Entry::File | Entry::Other) => {
                 Failure::failed(format!("`{}` is not a folder", self.shown(path).display()))
+                    .hint("move it away, then run the command again")
             }
             _ => self.failure("open the folder", path, error),
         }

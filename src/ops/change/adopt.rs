@@ -4,10 +4,9 @@
 use super::goal::{Files, Goal};
 use super::identical::version;
 use super::item::Item;
-use super::plan::Likely;
+use super::plan::{Likely, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
-use super::specs;
 use super::unmanaged::{Copied, leave, selected};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::{AgentName, RegistryName};
@@ -83,15 +82,13 @@ fn from_spec(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let scene = planner.scene;
-    let spec = whole(specs::read(scene.session, from)?, scene);
-    let spec = match planner.resolver.settled(&spec, frontend)? {
-        Some((spec, _)) => spec,
-        None => spec,
-    };
+    let spec = whole(planner.read_from(from, frontend)?, scene);
     if spec.version.is_some() {
         return at_version(planner, selected, &spec, frontend);
     }
-    let (registry, source, file) = if spec.target.is_some() {
+    // A file is one agent, and its folder the source.
+    let is_file = matches!(spec.place, Place::Source(Source::File(_)));
+    let (registry, source, file) = if is_file || spec.target.is_some() {
         let manifest = &scene.manifest;
         let resolved = planner.resolver.resolve(&spec, manifest, frontend)?;
         let snapshot = &resolved.snapshot;
@@ -207,12 +204,13 @@ fn decide(
                 if let Some(found) = chosen(&stem, &several, frontend)? {
                     return take(planner, file, &found.resolved, found.notes(), frontend);
                 }
-                leave(
-                    planner,
-                    (&stem, false),
-                    "left as it is".to_owned(),
-                    likely(&several),
-                );
+                planner.plan.unmanaged.push(Unmanaged {
+                    name: stem,
+                    why: "left as it is".to_owned(),
+                    // That was the decision.
+                    is_open: false,
+                    candidates: likely(&several),
+                });
                 return Ok(());
             }
             let failure = unsure(planner.goal, &stem, &several);
@@ -227,7 +225,7 @@ fn decide(
                 planner.plan.failures.push(failure);
             }
             let why = format!("it {}", may_be_from(&several));
-            leave(planner, (&stem, false), why, likely(&several));
+            leave(planner, (&stem, file.is_named), why, likely(&several));
             Ok(())
         }
         Searched::Unknown(mut nearest) => {

@@ -5,7 +5,7 @@ use super::goal::{Conflicts, Goal, OverrideChange, What};
 use super::gone::{self, Gone};
 use super::item::{Item, State, Status};
 use super::needs::Settled;
-use super::outcome::{self, Outcome};
+use super::outcome::{self, FollowedFile, Outcome};
 use super::pending::{self, Intent, Pending};
 use super::plan::Plan;
 use super::resolutions;
@@ -18,6 +18,7 @@ use crate::merge;
 use crate::ops::report::Frontend;
 use crate::store::agreement::versions;
 use crate::store::lockfile::Lockfile;
+use crate::store::placed::MovedFile;
 use crate::store::transaction::{Change, Transaction};
 
 /// What is to be done in one step, and what will have come of it.
@@ -59,13 +60,25 @@ pub(super) fn apply(
     let gone = gone::let_go(scene, goal, &mut next, frontend)?;
     let label = label(&plan, goal, &gone);
     let is_manifest_changed = next.manifest.is_changed();
-    let transaction = next.transaction(project, label, &scene.lockfile)?;
+    let transaction = next.transaction(project, label, &scene.lockfile_as_it_is())?;
     let mut outcome = outcome::of(plan, scene, goal);
     outcome.needs = report;
     outcome.gone = gone;
+    outcome.moved_files = moved_files(scene);
     outcome.changes = changes::count(&transaction);
     outcome.is_manifest_changed = is_manifest_changed;
     Ok((outcome, transaction))
+}
+
+/// The files that a person moved, as paths for display.
+fn moved_files(scene: &Scene<'_>) -> Vec<FollowedFile> {
+    let project = &scene.session.project;
+    let shown = |file: &MovedFile| FollowedFile {
+        name: file.name.clone(),
+        from: project.shown_path(&file.name, &file.from),
+        to: project.shown_path(&file.name, &file.to),
+    };
+    scene.moved.iter().map(shown).collect()
 }
 
 /// The changes of one agent: its file, its base, and its pending update. The base advances even where the user kept everything.

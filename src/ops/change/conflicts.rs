@@ -52,6 +52,10 @@ pub(super) fn decide(
             set_state(items, State::Skipped);
         }
         (Conflicts::Markers, _) => set_state(items, State::Marked),
+        // That is what `--yes` would do.
+        (Conflicts::Ask, Answers::Shown) if goal.consent.is_yes => {
+            set_state(items, State::Skipped);
+        }
         (Conflicts::Ask | Conflicts::Fail, Answers::Shown) => {}
         (Conflicts::Ask, Answers::Person) => {
             frontend.report(Event::Overview(overview(items)));

@@ -7,6 +7,7 @@ use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::definition::ignored;
+use crate::domain::folder::Folder;
 use crate::domain::lineage::kept;
 use crate::domain::markers;
 use crate::domain::origin::LEAST;
@@ -16,6 +17,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
 use crate::ops::beside::Taken;
 use crate::ops::candidate::as_written;
+use crate::store::agreement::spec_of;
 use crate::store::lockfile::LockedAgent;
 
 /// Finds out what an install makes of the file as it is: a clean one is replaced, an edited one whose upstream is the same keeps its
@@ -72,6 +74,7 @@ pub(super) fn refuse(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<
     if goal.is_update() {
         refuse_marked(plan, scene);
     }
+    refuse_unsure(plan, scene, goal);
     let is_in_the_way = |item: &&Item| item.state == State::Active && item.is_blocked;
     let blocked: Vec<&Item> = plan.items.iter().filter(is_in_the_way).collect();
     let Some(first) = blocked.first() else {
@@ -93,6 +96,33 @@ fn refuse_marked(plan: &mut Plan, scene: &Scene<'_>) {
             plan.failures.push(failure);
             item.skip("its file has conflict markers");
         }
+    }
+}
+
+/// Leaves out the agents whose file is not where agentpkg.lock has it while several others may be theirs: to write it again would make one
+/// more of them. Who names the agent with `--force` wants that.
+fn refuse_unsure(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) {
+    let project = &scene.session.project;
+    for item in &mut plan.items {
+        let is_forced = goal.edits == Edits::Replace && item.is_named;
+        let Some(folders) = scene.unsure.get(&item.name).filter(|_| !is_forced) else {
+            continue;
+        };
+        let shown = |folder: &Folder| project.shown_path(&item.name, folder);
+        let path = shown(item.folder());
+        let install = Command::new(["install", &spec_of(&item.candidate.locked), "--force"]);
+        let failure = Failure::failed(format!(
+            "`{path}` is not there, and several files may be what became of it"
+        ))
+        .listing(folders.iter().map(shown))
+        .hint("leave one of them in the agents folder, then run the command again")
+        .hint(
+            Advice::say("or run ")
+                .and_run(install)
+                .and(format!(", which writes `{path}` again")),
+        );
+        plan.failures.push(failure);
+        item.skip("several files may be its own");
     }
 }
 
@@ -229,12 +259,4 @@ fn merging(scene: &Scene<'_>, goal: &Goal, item: &Item) -> Command {
         return update;
     }
     update.arg("--allow").arg(goal.consent.allowed.join(","))
-}
-
-/// A spec that means the locked agent, whatever else has its name.
-pub(super) fn spec_of(locked: &LockedAgent) -> String {
-    match &locked.registry {
-        Some(registry) => format!("{registry}/{}", locked.agent),
-        None => format!("{}#{}", locked.source, locked.agent),
-    }
 }

@@ -38,6 +38,11 @@ pub(super) fn same_bytes(
     (wanted, resolved): (&Wanted, &Resolved<'_>),
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
+    if item.ours.as_ref() == Some(&item.candidate.bytes) {
+        let candidate = item.candidate.clone();
+        item.adopt(candidate, vec!["identical".to_owned()]);
+        return Ok(());
+    }
     // With overrides, the file has to change after all.
     let overrides = scene.manifest.overrides_of(wanted);
     let Some(ours) = item.ours.clone().filter(|_| overrides.is_empty()) else {

@@ -182,7 +182,8 @@ impl Item {
     }
 
     /// Takes its file as it is, as edits of this version.
-    pub(super) fn adopt(&mut self, candidate: Candidate, notes: Vec<String>) {
+    pub(super) fn adopt(&mut self, mut candidate: Candidate, notes: Vec<String>) {
+        candidate.locked.folder = self.folder().clone();
         self.base.clone_from(&candidate.bytes);
         self.candidate = candidate;
         self.is_adopted = true;

@@ -78,12 +78,14 @@ pub(in crate::ops) fn change(
     if !goal.is_dry_run {
         look_back(session, &mut outcome);
     }
+    outcome.pending = pending::names(&session.project)?;
     Ok(outcome)
 }
 
-/// Notes what keeps the agents that were written from running, and what new ones cost.
+/// Notes what keeps the agents that were written or adopted from running, and what new ones cost.
 fn look_back(session: &Session, outcome: &mut Outcome) {
-    let written = outcome.agents.iter().filter(|agent| agent.is_written());
+    let is_new_here = |agent: &&ChangedAgent| agent.is_written() || agent.status == Status::Adopted;
+    let written = outcome.agents.iter().filter(is_new_here);
     let written: BTreeSet<AgentName> = written.map(|agent| agent.name.clone()).collect();
     if written.is_empty() {
         return;
@@ -113,12 +115,13 @@ fn planned(
     consent::refuse_unknown(&plan, scene, goal)?;
     // Whatever needs another lockfile ends here with `--locked`, before anybody is asked about it.
     scene.session.keep_lockfile(goal.is_dry_run, || {
-        plan.lockfile(scene, goal.prune) != scene.lockfile
+        plan.lockfile(scene, goal.prune) != scene.lockfile_as_it_is()
     })?;
     let settled = settle::settle(&mut plan, scene, goal, frontend)?;
     let (mut outcome, transaction) = apply::apply(plan, settled, scene, goal, frontend)?;
     // What failed is all that there is to say.
-    if transaction.is_void() && !goal.is_update() && outcome.failures.len() == 1 {
+    let is_all_said = !goal.is_update() && outcome.unmanaged.is_empty();
+    if transaction.is_void() && is_all_said && outcome.failures.len() == 1 {
         return Err(outcome.failures.remove(0));
     }
     Ok((outcome, transaction))

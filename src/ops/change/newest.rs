@@ -6,13 +6,13 @@ use super::planner::Planner;
 use super::scene::Scene;
 use super::specs;
 use crate::domain::name::AgentName;
-use crate::domain::spec::Source;
+use crate::domain::spec::{Source, Spec};
 use crate::error::{Failure, Kind, Result};
 use crate::ops::gone::GoneAgent;
 use crate::ops::latest;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::{Departed, Followed, moved};
-use crate::ops::typed::AskerPlace;
+use crate::ops::typed::{Asker, AskerPlace, Slot};
 use crate::ops::unknown;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Origin, Wanted};
@@ -72,10 +72,8 @@ impl Planner<'_, '_> {
         from: &str,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
+        let spec = self.read_from(from, frontend)?;
         let manifest = &self.scene.manifest;
-        let spec = specs::read(self.scene.session, from)?;
-        let settled = self.resolver.settled(&spec, frontend)?;
-        let spec = settled.map_or(spec, |(spec, _)| spec);
         let resolved = self.resolver.resolve(&spec, manifest, frontend)?;
         let origin = match &resolved.snapshot.registry {
             Some(registry) => Origin::Registry(registry.clone()),
@@ -96,6 +94,16 @@ impl Planner<'_, '_> {
             ..Added::default()
         };
         self.add(name, &resolved, added, frontend)
+    }
+
+    /// The spec behind `--from`, which is what is looked up from now on.
+    pub(super) fn read_from(&mut self, from: &str, frontend: &mut dyn Frontend) -> Result<Spec> {
+        let spec = specs::read(self.scene.session, from)?;
+        let settled = self.resolver.settled(&spec, frontend)?;
+        let (spec, text) = settled.unwrap_or_else(|| (spec, from.to_owned()));
+        let asker = Asker::spec(&self.goal.typed, Slot::From, &text, &spec);
+        self.resolver.asked_by(asker);
+        Ok(spec)
     }
 
     /// Plans the newest version of one agent, wherever it went.
@@ -185,8 +193,9 @@ fn select<'s>(scene: &'s Scene<'_>, names: &[String]) -> Result<Vec<&'s AgentNam
         return Ok(known.keys().collect());
     }
     let find = |text: &String| {
-        (known.keys().find(|name| name.as_str() == text))
-            .ok_or_else(|| unknown::agent(text, known.keys(), &scene.lockfile))
+        (known.keys().find(|name| name.as_str() == text)).ok_or_else(|| {
+            unknown::of_manifest(text, known.keys(), &scene.manifest, &scene.lockfile)
+        })
     };
     let mut selected: Vec<&AgentName> = Vec::new();
     for name in names {

@@ -219,6 +219,7 @@ pub(super) fn decide(
                 let decision = replaced.ask(&item.name, frontend)?;
                 item.obey(decision);
             }
+            Answers::Shown if goal.consent.is_yes => item.skip(what),
             Answers::Shown => {
                 frontend.report(Event::warning(format!(
                     "{what}; you would be asked about it"

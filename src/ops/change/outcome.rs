@@ -8,8 +8,8 @@ use super::plan::Plan;
 pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::count::counted;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::count::{counted, few};
+use crate::domain::definition::{Definition, Loaded, Verdict};
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
@@ -56,6 +56,8 @@ pub struct ChangedAgent {
     pub gains: Vec<Gain>,
     /// Everything that it may do beyond using its tools; only where it is installed for the first time.
     pub powers: Vec<Gain>,
+    /// What the client makes of its file, if that was adopted and loads.
+    pub adopted: Option<Loaded>,
     /// What was done beyond comparing lines: rule and place.
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
@@ -98,6 +100,7 @@ impl ChangedAgent {
             undecided_of: None,
             gains: Vec::new(),
             powers: Vec::new(),
+            adopted: None,
             rules: Vec::new(),
             base: None,
             ignored: None,
@@ -131,9 +134,22 @@ impl ChangedAgent {
     }
 }
 
+/// A file that a person moved, with the paths that agentpkg.lock had and has, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowedFile {
+    /// The agent.
+    pub name: AgentName,
+    /// Where it was.
+    pub from: String,
+    /// Where it is.
+    pub to: String,
+}
+
 /// What a command did, or would do.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// Whether it is only what would be done.
+    pub is_dry_run: bool,
     /// The agents, sorted by name.
     pub agents: Vec<ChangedAgent>,
     /// In place of `agents`: how many there are, all of them as they should be.
@@ -156,6 +172,10 @@ pub struct Outcome {
     pub needs: Option<Report>,
     /// Agents that nobody wants any more, and what goes with them.
     pub gone: Gone,
+    /// Files of agents that a person moved to another folder, and that agentpkg.lock names there now.
+    pub moved_files: Vec<FollowedFile>,
+    /// The agents whose update is pending after the command.
+    pub pending: Vec<AgentName>,
     /// Agents that only left the manifest, because another one requires them: it, and that one.
     pub still_required: Vec<(AgentName, AgentName)>,
     /// Agents that only left the manifest, because they were not installed.
@@ -173,6 +193,7 @@ pub struct Outcome {
 pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
     let items = plan.items.iter();
     let mut outcome = Outcome {
+        is_dry_run: goal.is_dry_run,
         offers: offers(&plan, scene),
         verdict: verdict(&plan, goal),
         agents: items
@@ -274,7 +295,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             }
             _ => 0,
         },
-        conflicts: told.conflicts,
+        conflicts: reported(item, told.conflicts),
         undecided_of: item
             .is_undecided()
             .then(|| plan.requirer(scene, &item.name)),
@@ -283,10 +304,24 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             None => Capabilities::of(&item.result().bytes()).shown(),
             Some(_) => Vec::new(),
         },
+        adopted: match Definition::parse(&item.result().bytes()).verdict() {
+            Verdict::Loads(loaded) if item.is_adopted => Some(loaded.clone()),
+            _ => None,
+        },
         rules: rules.map(|(rule, unit)| (rule_name(rule), unit)).collect(),
         base: item.origin.map(|origin| origin.to_string()),
         ..plain
     }
+}
+
+/// The conflicts of an agent as data, with those that are decided.
+fn reported(item: &Item, mut reports: Vec<ConflictReport>) -> Vec<ConflictReport> {
+    let is_whole = item.text.is_some() && item.state == State::Active;
+    for (number, report) in reports.iter_mut().enumerate() {
+        let choice = item.choices.get(number).and_then(Option::as_ref);
+        report.is_decided = is_whole || choice.is_some();
+    }
+    reports
 }
 
 /// What the client makes of the one agent that is written, if it is one: reading frontmatter is what costs most.
@@ -328,8 +363,12 @@ impl Outcome {
     /// the command for the agents with these names.
     pub fn verdict(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
         let conflicts = self.left_conflicts(done, again);
+        if let (true, Some(open)) = (self.failures.is_empty(), self.left_files()) {
+            return Err(open);
+        }
         // What could not be done outweighs what needs consent, and that what is only left to decide.
         let kinds = self.failures.iter().map(Failure::kind);
+        let kinds = kinds.chain(self.left_files().map(|open| open.kind()));
         let worst = kinds.min_by_key(|kind| kind.rank());
         let (kind, conflicts) = match (worst, conflicts) {
             (None, None) => return Ok(()),
@@ -370,6 +409,26 @@ impl Outcome {
             }
             None => failure,
         })
+    }
+
+    /// The files whose origin is left to decide.
+    fn left_files(&self) -> Option<Failure> {
+        let open = self.unmanaged.iter().filter(|file| file.is_open);
+        let names: Vec<String> = open
+            .map(|file| format!("`{}`", file.name.escape_debug()))
+            .collect();
+        let message = match names.as_slice() {
+            [] => return None,
+            [name] => format!("{name} was not adopted"),
+            several => format!(
+                "{} files were not adopted: {}",
+                several.len(),
+                few(several, ", ")
+            ),
+        };
+        let from = Command::new(["adopt", "NAME", "--from", "SPEC"]);
+        let failure = Failure::new(Kind::Consent, message);
+        Some(failure.hint(Advice::run(from).and(" names the version that a file was made from")))
     }
 
     /// What is left to decide.

@@ -109,7 +109,7 @@ fn item(
     let name = AgentName::new("a").unwrap();
     let with = |text: &str, overrides: &Overrides| {
         let plain = Candidate::adapted(&name, locked(text), text.as_bytes().into()).unwrap();
-        plain.overriding(&name, overrides.clone()).ok()
+        plain.overriding(&name, overrides.clone(), None).ok()
     };
     let (installed, new) = (with(base, before)?, with(theirs, now)?);
     let written = as_written(&name, &installed.locked, &base.as_bytes().into()).ok()?;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::edits::spec_of;
 use super::goal::{Edits, OverrideChange};
 use super::pending;
 use super::planner::Planner;
-use crate::domain::definition::{Definition, Verdict, differing, overridden};
+use crate::domain::definition::{differing, ignored, overridden};
 use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride, contradiction};
@@ -15,7 +14,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
 use crate::ops::report::Frontend;
 use crate::ops::unknown;
-use crate::store::agreement::reachable;
+use crate::store::agreement::{reachable, spec_of};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
@@ -34,7 +33,7 @@ impl Planner<'_, '_> {
         let mut known = reachable(manifest, lockfile);
         known.extend(entries);
         let found = known.iter().copied().find(|name| name.as_str() == typed);
-        let name = found.ok_or_else(|| unknown::agent(typed, known, lockfile))?;
+        let name = found.ok_or_else(|| unknown::of_manifest(typed, known, manifest, lockfile))?;
         let wanted = &manifest.entry(name);
         let is_entry = manifest.agents().contains_key(name);
         let Some(locked) = scene.lockfile.agents.get(name) else {
@@ -96,7 +95,7 @@ impl Planner<'_, '_> {
         let Some(file) = self.scene.agent(name)? else {
             return Ok(());
         };
-        let Verdict::Skipped(reason) = Definition::parse(&file.bytes()).verdict().clone() else {
+        let Some(reason) = ignored(&file.bytes()) else {
             return Ok(());
         };
         if markers::first(&file.bytes()).is_some() {

@@ -49,6 +49,8 @@ pub struct Unmanaged {
     pub name: String,
     /// Why, in words.
     pub why: String,
+    /// Whether a person has to decide what it is from: the command is not done.
+    pub is_open: bool,
     /// What it may be from; the likeliest first.
     pub candidates: Vec<Likely>,
 }

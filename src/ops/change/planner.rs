@@ -239,14 +239,16 @@ impl<'a, 'p> Planner<'a, 'p> {
             Some(_) => manifest.overrides_of(&manifest.as_required(name)),
             None => manifest.overrides_of(wanted),
         };
-        let candidate = Candidate::of(session, name, wanted, resolved, frontend);
-        let mut candidate = match candidate.and_then(|found| found.overriding(name, overrides)) {
-            Ok(candidate) => candidate,
-            Err(failure) => return self.problem(failure),
-        };
         let before = self.scene.lockfile.agents.get(name);
-        if let Some(before) = before {
-            candidate.locked.allowed.clone_from(&before.allowed);
+        let candidate = Candidate::of(session, name, wanted, resolved, frontend);
+        let mut candidate =
+            match candidate.and_then(|found| found.overriding(name, overrides, before)) {
+                Ok(candidate) => candidate,
+                Err(failure) => return self.problem(failure),
+            };
+        match before {
+            Some(before) => candidate.locked.allowed.clone_from(&before.allowed),
+            None => candidate.locked.folder = self.scene.folder(name)?,
         }
         let required = candidate.required.iter().map(|required| Required {
             text: required.clone(),
@@ -299,7 +301,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             let is_forced = self.is_forced(item.is_named);
             edits::lay_over(&mut item, self.scene, is_forced)?;
-            if item.is_blocked && item.before.is_none() {
+            if item.before.is_none() && !is_forced {
                 identical::same_bytes(&mut item, self.scene, (&in_manifest, resolved), frontend)?;
             }
             if item.is_blocked && item.before.is_none() && !item.is_named {
@@ -330,6 +332,8 @@ impl<'a, 'p> Planner<'a, 'p> {
         let newest = (&item.candidate.locked, wanted);
         let found = base::version_of(scene.session, &item.name, newest, &ours.bytes(), frontend)?;
         if let Some((locked, bytes)) = found {
+            let folder = item.folder().clone();
+            let locked = LockedAgent { folder, ..locked };
             item.candidate = Candidate::adapted(&item.name, locked, bytes.into())?;
             item.base.clone_from(&item.candidate.bytes);
             item.is_blocked = false;

@@ -39,7 +39,8 @@ pub(super) fn decide(
     open: &mut Open,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    if open.answers == Answers::Shown {
+    let is_shown = open.answers == Answers::Shown;
+    if is_shown && !goal.consent.is_yes {
         frontend.report(Event::Asks(asks(&plan.items, goal)));
         return Ok(());
     }
@@ -62,7 +63,7 @@ pub(super) fn decide(
         None
     };
     let world = world.as_ref();
-    let is_left_out = goal.skips_open() || open.answers == Answers::LeftOut;
+    let is_left_out = goal.skips_open() || is_shown || open.answers == Answers::LeftOut;
     if is_asked {
         open.was_asked = true;
         for group in groups {
@@ -76,8 +77,15 @@ pub(super) fn decide(
         for Group { gains, members } in groups {
             for index in members {
                 let named = plan.requirer(scene, &plan.items[index].name);
-                let failure = withheld(&mut plan.items[index], &named, &gains, world, goal);
-                plan.failures.push(failure);
+                let item = &mut plan.items[index];
+                let failure = withheld(item, &named, &gains, world, goal);
+                if is_shown {
+                    let words: Vec<String> = gains.iter().map(Gain::word).collect();
+                    item.notes
+                        .push(format!("needs consent to {}", words.join(", ")));
+                } else {
+                    plan.failures.push(failure);
+                }
             }
         }
     }

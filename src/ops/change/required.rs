@@ -186,6 +186,12 @@ impl<'a> Planner<'a, '_> {
                 }
                 Ok(false)
             }
+            Answers::Shown if self.goal.consent.is_yes => {
+                if let Some(item) = self.plan.item_mut(by) {
+                    item.skip(what);
+                }
+                Ok(false)
+            }
             Answers::Shown => {
                 frontend.report(Event::warning(format!(
                     "{what}; you would be asked about it"

@@ -14,6 +14,7 @@ use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::store::lockfile::{self, Lockfile};
 use crate::store::manifest::Manifest;
+use crate::store::placed::{MovedFile, Placed, folder_of};
 use crate::store::project::{MAX_AGENT, Project};
 use crate::store::servers::file_path;
 
@@ -24,8 +25,12 @@ pub(in crate::ops) struct Scene<'a> {
     pub(in crate::ops) session: &'a Session,
     /// The manifest as it is.
     pub(in crate::ops) manifest: Manifest,
-    /// The lockfile as it is.
+    /// The lockfile, with the folders that the files of its agents are in.
     pub(in crate::ops) lockfile: Lockfile,
+    /// The agents whose folder in agentpkg.lock is another one.
+    pub(in crate::ops) moved: Vec<MovedFile>,
+    /// The agents whose file is not where agentpkg.lock has it while several may be theirs: the folders of these.
+    pub(in crate::ops) unsure: BTreeMap<AgentName, Vec<Folder>>,
     /// The files that were looked at, with what they held.
     pub(super) seen: RefCell<BTreeMap<PathBuf, Option<Digest>>>,
 }
@@ -40,7 +45,11 @@ impl<'a> Scene<'a> {
         let manifest = session.manifest(frontend)?;
         let path = project.lockfile_path();
         let bytes = project.files().read(path, lockfile::MAX_SIZE)?;
-        let lockfile = project.load_lockfile()?;
+        let Placed {
+            lockfile,
+            moved,
+            unsure,
+        } = Placed::read(project)?;
         let mut seen = BTreeMap::from([
             (project.manifest_path().to_owned(), manifest.digest()),
             (path.to_owned(), bytes.as_deref().map(Digest::of)),
@@ -49,18 +58,47 @@ impl<'a> Scene<'a> {
             let digest = read(project, &path)?;
             seen.insert(path, digest);
         }
+        for file in &moved {
+            seen.insert(project.agent_path(&file.name, &file.from), None);
+        }
         Ok(Self {
             session,
             manifest,
             lockfile,
+            moved,
+            unsure,
             seen: RefCell::new(seen),
         })
     }
 
+    /// The lockfile as the file has it.
+    pub(in crate::ops) fn lockfile_as_it_is(&self) -> Lockfile {
+        let mut lockfile = self.lockfile.clone();
+        for file in &self.moved {
+            if let Some(locked) = lockfile.agents.get_mut(&file.name) {
+                locked.folder.clone_from(&file.from);
+            }
+        }
+        lockfile
+    }
+
+    /// The folder of an agent's file. If the agent is not installed and the agents folder itself has no file of its name: that of a file
+    /// in a folder below.
+    pub(in crate::ops) fn folder(&self, name: &AgentName) -> Result<Folder> {
+        if let Some(locked) = self.lockfile.agents.get(name) {
+            return Ok(locked.folder.clone());
+        }
+        let project = &self.session.project;
+        let at_the_top = project.agent_path(name, Folder::top());
+        if project.files().entry(&at_the_top)? != Entry::Absent {
+            return Ok(Folder::default());
+        }
+        Ok(folder_of(project, name).unwrap_or_default())
+    }
+
     /// The file of an agent; `None` if there is none.
     pub(in crate::ops) fn agent(&self, name: &AgentName) -> Result<Option<Content>> {
-        let folder = self.lockfile.folder(name);
-        self.file(name, folder)
+        self.file(name, &self.folder(name)?)
     }
 
     /// The file of an agent in a folder, wherever its agent is locked; `None` if there is none.

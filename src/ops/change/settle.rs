@@ -95,6 +95,7 @@ fn forbid(plan: &mut Plan, scene: &Scene<'_>) {
             )
         };
         if let Err(failure) = permitted {
+            plan.unmanaged.extend(item.not_adopted(&failure));
             item.state = State::Skipped;
             plan.failures.push(failure);
         }
@@ -128,6 +129,7 @@ fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
         match permitted {
             Ok(()) => total = with,
             Err(failure) => {
+                plan.unmanaged.extend(item.not_adopted(&failure));
                 item.state = State::Skipped;
                 plan.failures.push(failure);
             }

@@ -16,7 +16,7 @@ use crate::ops::latest;
 use crate::ops::report::{Answers, Frontend};
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
-use crate::ops::typed::Asker;
+use crate::ops::typed::{Asker, Slot};
 use crate::store::manifest::{Origin, Wanted, source_text};
 
 /// A spec as it was typed.
@@ -42,7 +42,12 @@ pub(super) fn named(
                 continue;
             }
         };
-        let asker = Asker::spec(&planner.goal.typed, index, &asked.text, &asked.spec);
+        let asker = Asker::spec(
+            &planner.goal.typed,
+            Slot::Name(index),
+            &asked.text,
+            &asked.spec,
+        );
         planner.resolver.asked_by(asker);
         let asked = if specs.is_all {
             whole(

@@ -1,6 +1,7 @@
 //! The files of the agents folder that agentpkg did not write: which there are, which of them can be adopted, and how the others are left.
 
 use super::goal::Files;
+use super::item::Item;
 use super::origin;
 use super::plan::{Likely, Unmanaged};
 use super::planner::Planner;
@@ -8,10 +9,10 @@ use super::scene::Scene;
 use crate::domain::folder::Folder;
 use crate::domain::markers::first;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::ops::session::Session;
 use crate::ops::unknown;
-use crate::store::loaded::{self, LoadedSet};
+use crate::store::loaded::{self, FoundAgent, LoadedSet};
 use crate::store::lockfile::Lockfile;
 
 /// The files of the agents folder that agentpkg did not write, by their paths below it.
@@ -48,9 +49,14 @@ pub(super) struct Copied {
 impl Copied {
     /// Its path below the agents folder, without its ending.
     pub(super) fn stem(&self) -> String {
-        let file = self.folder.file(&self.name);
-        file.strip_suffix(".md").unwrap_or(&file).to_owned()
+        stem(&self.folder, &self.name)
     }
+}
+
+/// The path of an agent's file below the agents folder, without its ending.
+fn stem(folder: &Folder, name: &AgentName) -> String {
+    let file = folder.file(name);
+    file.strip_suffix(".md").unwrap_or(&file).to_owned()
 }
 
 /// The files that can be adopted, with what they hold. The others are noted.
@@ -72,6 +78,8 @@ pub(super) fn selected(
     if !is_named {
         stems = all;
     }
+    // Of files of one name, the one that the client loads is the agent.
+    stems.sort_by_key(|stem| is_hidden(set, stem));
     let mut selected: Vec<Copied> = Vec::new();
     for (index, stem) in stems.iter().enumerate() {
         if stems[..index].contains(stem) {
@@ -82,10 +90,7 @@ pub(super) fn selected(
             let same = |other: &&Copied| other.name.folded() == folded;
             match selected.iter().find(same) {
                 None => Ok(found),
-                Some(other) => Err(format!(
-                    "`{}` has the same name; an agent needs one of its own",
-                    other.stem()
-                )),
+                Some(other) => Err(twin(&other.stem(), is_hidden(set, stem))),
             }
         });
         match found {
@@ -93,7 +98,24 @@ pub(super) fn selected(
             Err(why) => leave(planner, (stem, is_named), why, Vec::new()),
         }
     }
+    selected.sort_by_key(Copied::stem);
     selected
+}
+
+/// Whether the client loads another file of the agents folder in place of this one.
+fn is_hidden(set: &LoadedSet, stem: &str) -> bool {
+    let is_it = |agent: &&FoundAgent| agent.below.strip_suffix(".md") == Some(stem);
+    let winner = set.own().find(is_it).and_then(|agent| set.winner(agent));
+    winner.is_some_and(|(winner, _)| set.place(winner).is_own)
+}
+
+/// That another file has the name of a file.
+fn twin(other: &str, is_hidden: bool) -> String {
+    if is_hidden {
+        format!("`{other}` has the same name, and Claude Code loads that one")
+    } else {
+        format!("`{other}` has the same name; an agent needs one of its own")
+    }
 }
 
 /// The file that a name means: a path below the agents folder, or the name of a file at any depth.
@@ -138,8 +160,7 @@ fn not_here(scene: &Scene<'_>, all: &[String], stem: &str) -> Failure {
 /// A file that can be adopted, with what it holds; or why it cannot.
 fn adoptable(planner: &Planner<'_, '_>, stem: &str, is_named: bool) -> Result<Copied, String> {
     let scene = planner.scene;
-    let (folder, name) =
-        Folder::split(stem).map_err(|error| format!("its file cannot be an agent's: {error}"))?;
+    let (folder, name) = Folder::split(stem).map_err(|error| error.to_string())?;
     if scene.lockfile.agents.contains_key(&name) {
         return Err("an agent of this name is installed already".to_owned());
     }
@@ -169,25 +190,29 @@ fn adoptable(planner: &Planner<'_, '_>, stem: &str, is_named: bool) -> Result<Co
     }
 }
 
-/// Leaves a file as it is. That is worth a failure only where it was named.
+impl Item {
+    /// Its file, if it is not adopted after all because of a failure.
+    pub(super) fn not_adopted(&self, failure: &Failure) -> Option<Unmanaged> {
+        self.is_adopted.then(|| Unmanaged {
+            name: stem(self.folder(), &self.name),
+            why: failure.message().to_owned(),
+            is_open: true,
+            candidates: Vec::new(),
+        })
+    }
+}
+
+/// Leaves a file as it is. That is left to decide if it was named, or if it may be from one of the candidates.
 pub(super) fn leave(
     planner: &mut Planner<'_, '_>,
     (stem, is_named): (&str, bool),
     why: String,
     candidates: Vec<Likely>,
 ) {
-    if is_named {
-        let failure = Failure::new(Kind::Consent, format!("`{stem}` was not adopted: {why}"));
-        let nearest = candidates.iter().map(nearest);
-        planner.plan.failures.push(failure.listing(nearest));
-    }
     planner.plan.unmanaged.push(Unmanaged {
         name: stem.to_owned(),
         why,
+        is_open: is_named || !candidates.is_empty(),
         candidates,
     });
-}
-
-fn nearest(likely: &Likely) -> String {
-    format!("nearest: {}  {} % the same", likely.spec, likely.percent)
 }

@@ -5,7 +5,7 @@ use super::item::Item;
 use super::pending::{self, Pending};
 use super::plan::Plan;
 use super::scene::Scene;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::ignored;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
@@ -204,11 +204,8 @@ fn edited(
         };
         return Err(unresolved(place));
     }
-    if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict()
-        && current.is_some_and(|current| {
-            let current = current.bytes();
-            matches!(Definition::parse(&current).verdict(), Verdict::Loads(_))
-        })
+    if let Some(reason) = ignored(&bytes)
+        && current.is_some_and(|current| ignored(&current.bytes()).is_none())
     {
         return Err(
             Failure::failed(format!("Claude Code would ignore `{shown}`: {reason}"))

@@ -3,6 +3,7 @@
 
 mod finding;
 mod fix;
+mod left;
 mod loaded;
 mod servers;
 
@@ -21,7 +22,7 @@ use super::session::Session;
 use crate::domain::budget::shortening;
 use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::ignored;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
@@ -33,6 +34,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::store::agreement::{has_other_overrides, reachable, unlocked, unwanted};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{FILE_NAME, Manifest};
+use crate::store::placed::Placed;
 
 pub(super) use finding::how_to_get;
 pub use finding::{AbsentTool, Finding, Fix, Level};
@@ -80,7 +82,9 @@ pub fn check(
         fix(session, fixing == Fixing::DryRun, frontend)?
     };
     let manifest = session.manifest(frontend)?;
-    let lockfile = session.project.load_lockfile()?;
+    let Placed {
+        lockfile, moved, ..
+    } = Placed::read(&session.project)?;
     let world = World::open(session, &manifest, &lockfile, frontend)?;
     let all = requirement::all_agents(session, &world, &manifest, &lockfile, &[]);
     let agents = all.clone().running();
@@ -100,6 +104,8 @@ pub fn check(
         findings: Vec::new(),
     };
     checker.agents()?;
+    checker.moved(&moved);
+    checker.pending()?;
     checker.gone(frontend);
     checker.loaded();
     checker.needs(&report, &agents);
@@ -214,7 +220,7 @@ impl Checker<'_> {
             );
             return Ok(());
         }
-        if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict() {
+        if let Some(reason) = ignored(&bytes) {
             let message = format!("Claude Code ignores it: {reason}");
             self.findings.push(
                 Finding::error("ignored", name.as_str(), message)

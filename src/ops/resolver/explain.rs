@@ -100,12 +100,9 @@ impl<'f, 'a> Several<'f, 'a> {
         let typed = &asker.typed;
         let at = self.found.len() - 1;
         match (&asker.place, self.entry) {
-            (AskerPlace::Spec { index, .. }, _) => {
+            (AskerPlace::Spec { slot, .. }, _) => {
                 let again = typed
-                    .replacing(
-                        *index,
-                        self.found[at].spec(self.by_file[at]) + &self.version,
-                    )
+                    .replacing(*slot, self.found[at].spec(self.by_file[at]) + &self.version)
                     .again();
                 let failure = failure.hint(Advice::say("name one, for example ").and_run(again));
                 let is_install = typed.command == "install";
@@ -337,9 +334,10 @@ pub(super) fn not_found(
     failure.hint(Advice::run(list).and(" shows what there is"))
 }
 
-/// That an entry of the manifest means nothing in its sources any more, and what to write there instead.
+/// That an entry of the manifest means nothing in its sources any more, and what to write there instead. What was never installed and
+/// is almost the name of an agent has a typo.
 pub(super) fn left_behind(
-    (name, wanted): (&AgentName, &Wanted),
+    ((name, wanted), is_locked): ((&AgentName, &Wanted), bool),
     spec: &Spec,
     snapshots: &[Rc<Snapshot<'_>>],
     why: Failure,
@@ -349,7 +347,12 @@ pub(super) fn left_behind(
         Some(target) => target.to_string(),
         None => return why,
     };
-    let failure = Failure::failed(format!("upstream no longer has `{name}`"));
+    let has_typo = !is_locked && nearest(&text, snapshots).is_some();
+    let failure = if has_typo {
+        Failure::failed(why.message())
+    } else {
+        Failure::failed(format!("upstream no longer has `{name}`"))
+    };
     let remove = Command::new(["remove", name.as_str()]);
     let remove = Advice::run(remove).and(" takes it out of agentpkg.toml");
     let failure = match successor(&text, snapshots) {
@@ -358,18 +361,37 @@ pub(super) fn left_behind(
             let is_shared =
                 offered.is_ok_and(|offered| offered.find(resolved.entry.name.as_str()).len() > 1);
             let is_renamed = resolved.entry.name != *name;
+            let spec_target = wanted.target.clone();
             let wanted = Wanted {
                 target: is_renamed.then(|| Target::Name(resolved.entry.name.to_string())),
                 ..wanted.clone()
             };
-            let line = entry_line(name, &wanted, &resolved, is_shared);
-            failure.hint(format!(
-                "perhaps it is `{}` now: write `{line}` in agentpkg.toml",
-                resolved.entry.file
-            ))
+            let found = &resolved.entry;
+            if has_typo {
+                // Where the name of the entry is all that it says, the typo is there.
+                let (name, target) = match spec_target {
+                    None => (&found.name, None),
+                    Some(_) => (name, wanted.target.clone()),
+                };
+                let wanted = Wanted { target, ..wanted };
+                let line = entry_line(name, &wanted, &resolved, is_shared);
+                failure.hint(format!(
+                    "did you mean `{}`? Then write `{line}` in agentpkg.toml",
+                    found.name
+                ))
+            } else {
+                let line = entry_line(name, &wanted, &resolved, is_shared);
+                failure.hint(format!(
+                    "perhaps it is `{}` now: write `{line}` in agentpkg.toml",
+                    found.file
+                ))
+            }
         }
         None => failure,
     };
+    if has_typo {
+        return failure.hint(remove);
+    }
     failure.caused_by(why.message()).hint(remove)
 }
 

@@ -7,7 +7,7 @@ use super::{Resolver, key};
 use crate::domain::name::RegistryName;
 use crate::domain::spec::Source;
 use crate::domain::url::GitUrl;
-use crate::ops::typed::AskerPlace;
+use crate::ops::typed::{AskerPlace, Slot};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::registry::Snapshot;
@@ -16,7 +16,11 @@ impl<'a> Resolver<'a> {
     /// How new the state of a remote has to be. What is typed to be installed is the newest where the lockfile does not yet say what this
     /// project has of the source, and where `@latest` was typed.
     pub(super) fn freshness_of(&self, registry: Option<&RegistryName>, url: &GitUrl) -> Freshness {
-        let AskerPlace::Spec { index, .. } = &self.asker.place else {
+        let AskerPlace::Spec {
+            slot: Slot::Name(index),
+            ..
+        } = &self.asker.place
+        else {
             return self.freshness;
         };
         let typed = &self.asker.typed;

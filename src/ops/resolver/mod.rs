@@ -326,7 +326,9 @@ impl<'a> Resolver<'a> {
             (0, None) => Err(not_found(spec, &snapshots, manifest)),
             (0, Some(entry)) => {
                 let failure = not_found(spec, &snapshots, manifest);
-                Err(left_behind(entry, spec, &snapshots, failure))
+                let lockfile = self.session.project.load_lockfile().unwrap_or_default();
+                let is_locked = lockfile.agents.contains_key(entry.0);
+                Err(left_behind((entry, is_locked), spec, &snapshots, failure))
             }
             (1, _) => Ok(found.remove(0)),
             _ => self.choose(found, spec, entry, frontend),

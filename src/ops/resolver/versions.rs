@@ -1,14 +1,17 @@
 //! An agent at a version that was asked for.
 
+use std::path::Path;
 use std::rc::Rc;
 
 use semver::Version;
 
 use super::Resolver;
 use super::resolved::Resolved;
-use crate::domain::spec::{Spec, Target};
-use crate::domain::version::VersionRequest;
+use crate::domain::shell::shell_quoted;
+use crate::domain::spec::{Source, Spec, Target};
+use crate::domain::version::{VersionRequest, Written};
 use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
 use crate::ops::report::{Frontend, relay};
 use crate::store::registry::Snapshot;
 
@@ -89,10 +92,11 @@ impl<'a> Resolver<'a> {
                     "leave out {asked}, or write {}",
                     written.example(&[format!("^{}", version.major)])
                 ))),
-                None => Err(Failure::failed(format!(
-                    "`{name}` comes from a folder, which has no versions"
-                ))
-                .hint(format!("leave out {asked}"))),
+                None => Err(unversioned(
+                    &name,
+                    &asked,
+                    self.in_repository(&found, &written),
+                )),
             };
         };
         let watch = &mut |event| relay(frontend, event);
@@ -115,4 +119,37 @@ impl<'a> Resolver<'a> {
             listed_at: None,
         })
     }
+
+    /// A spec that means a version of an agent whose folder belongs to a repository, if it was typed; `None`: its folder does not.
+    fn in_repository(&self, found: &Resolved<'a>, written: &Written) -> Option<String> {
+        let (Source::Folder(folder), Written::Behind { version, .. }) =
+            (&found.snapshot.source, written)
+        else {
+            return None;
+        };
+        let folder = fs::canonical(&self.session.absolute(folder)).ok()?;
+        let is_root = |folder: &&Path| {
+            let git = fs::entry(&folder.join(".git"));
+            git.is_ok_and(|entry| entry != Entry::Absent)
+        };
+        let root = folder.ancestors().find(is_root)?;
+        let root = root.to_string_lossy().replace('\\', "/");
+        let name = &found.entry.name;
+        let slash = if root.starts_with('/') { "" } else { "/" };
+        Some(format!("file://{slash}{root}#{name}@{version}"))
+    }
+}
+
+/// That an agent has no versions. `asked`: the version that was asked for; `spec`: where it may have them.
+fn unversioned(name: &str, asked: &str, spec: Option<String>) -> Failure {
+    let failure = Failure::failed(format!(
+        "`{name}` comes from a folder, which has no versions"
+    ));
+    failure.hint(match spec {
+        None => format!("leave out {asked}"),
+        Some(spec) => format!(
+            "leave out {asked}, or name the repository that the folder belongs to: `{}`",
+            shell_quoted(&spec)
+        ),
+    })
 }

@@ -179,24 +179,22 @@ impl States {
 
     /// Whether the manifest says something of an agent that neither the operation nor what was there before it said.
     fn is_edited(&self, name: &AgentName, operation: &Operation) -> bool {
-        let Some(before) = &self.manifest else {
-            return false;
-        };
-        let now = self.now.manifest.digest_of(name);
         let left = operation.entries.wanted.get(name);
-        left.is_some_and(|left| *left != now) && before.digest_of(name) != now
+        left.is_some_and(|left| self.has_changed(left, &|manifest| manifest.digest_of(name)))
+    }
+
+    /// Whether an entry of the manifest is neither as the operation left it nor as it was before. `of`: what stands for the entry.
+    fn has_changed(&self, left: &Digest, of: &dyn Fn(&Manifest) -> Digest) -> bool {
+        let now = of(&self.now.manifest);
+        (self.manifest.as_ref()).is_some_and(|before| now != *left && now != of(before))
     }
 
     /// The same of one of the registries.
     fn has_edited_registry(&self, operation: &Operation) -> bool {
-        let Some(before) = &self.manifest else {
-            return false;
-        };
         let is_edited = |(name, left): (&String, &Digest)| {
             let name = RegistryName::new(name);
             name.is_ok_and(|name| {
-                let now = self.now.manifest.digest_of_registry(&name);
-                now != *left && now != before.digest_of_registry(&name)
+                self.has_changed(left, &|manifest| manifest.digest_of_registry(&name))
             })
         };
         operation.entries.registries.iter().any(is_edited)

@@ -122,11 +122,7 @@ impl<'a> Snapshot<'a> {
         cache: &cache::Cache,
     ) -> Result<Self> {
         if !fs::is_folder(folder) {
-            return Err(
-                Failure::failed(format!("there is no folder `{}`", folder.display())).hint(
-                    "for a git repository write its URL, for one file a path that ends in `.md`",
-                ),
-            );
+            return Err(no_folder(folder));
         }
         let mut files = BTreeSet::new();
         collect(folder, "", MAX_DEPTH, &mut files)?;
@@ -425,6 +421,19 @@ impl<'a> Snapshot<'a> {
             ..snapshot
         };
         Ok(Some((snapshot, named.version)))
+    }
+}
+
+/// That a folder is not there.
+fn no_folder(folder: &Path) -> Failure {
+    let shown = folder.display().to_string();
+    let failure = Failure::failed(format!("there is no folder `{shown}`"));
+    match shown.rsplit_once('@') {
+        Some((before, version)) if fs::is_folder(Path::new(before)) => failure.hint(format!(
+            "a folder has no versions; leave out `@{version}`, or name a version of an agent of a repository: `file:///PATH#NAME@{version}`"
+        )),
+        _ => failure
+            .hint("for a git repository write its URL, for one file a path that ends in `.md`"),
     }
 }
 

@@ -262,10 +262,13 @@ impl Guard<'_> {
             is_sealed: true,
         };
         match self.carry_out(&mut settling, &changes) {
-            Ok(saved_over) => Ok(Applied {
-                number: Some(number),
-                saved_over,
-            }),
+            Ok(saved_over) => {
+                self.remove_emptied(&changes);
+                Ok(Applied {
+                    number: Some(number),
+                    saved_over,
+                })
+            }
             Err(failure) => {
                 let failure = taken_back(&mut settling, failure);
                 new_folders
@@ -274,6 +277,16 @@ impl Guard<'_> {
                     .for_each(|folder| project.files().remove_empty_folder(folder));
                 Err(failure)
             }
+        }
+    }
+
+    /// Removes folders below the agents folder that are empty now. Nobody misses one that stays after an interruption.
+    fn remove_emptied(&self, changes: &[&Change]) {
+        let agents = self.project.agents_folder();
+        let is_below = |folder: &&Path| folder.starts_with(agents) && *folder != agents;
+        for change in changes.iter().filter(|change| change.after.is_none()) {
+            let folders = change.path.ancestors().skip(1).take_while(is_below);
+            folders.for_each(|folder| self.project.files().remove_empty_folder(folder));
         }
     }
 

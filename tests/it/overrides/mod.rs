@@ -21,10 +21,17 @@ fn upstream(sandbox: &Sandbox, model: &str, tools: &str, text: &str) {
 
 /// A project with an agent of a registry.
 fn installed() -> Sandbox {
+    project("planner", |sandbox| {
+        upstream(sandbox, "opus", "Read, Grep, Bash", "Plan.");
+    })
+}
+
+/// A project in which an agent of the registry `studio` is installed. `write`: writes the registry.
+fn project(name: &str, write: impl Fn(&Sandbox)) -> Sandbox {
     let sandbox = Sandbox::new();
-    upstream(&sandbox, "opus", "Read, Grep, Bash", "Plan.");
+    write(&sandbox);
     let _ = run(&sandbox, "registry add ../studio", 0);
-    let _ = run(&sandbox, "install planner", 0);
+    let _ = run(&sandbox, &format!("install {name}"), 0);
     sandbox
 }
 

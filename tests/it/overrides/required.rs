@@ -1,6 +1,6 @@
 //! Overrides of agents that are installed only because another one requires them.
 
-use super::run;
+use super::{project, run};
 use crate::support::sandbox::Sandbox;
 
 const HELPER: &str = ".claude/agents/helper.md";
@@ -22,11 +22,7 @@ fn upstream(sandbox: &Sandbox, text: &str) {
 
 /// A project with an agent that requires another one.
 fn installed() -> Sandbox {
-    let sandbox = Sandbox::new();
-    upstream(&sandbox, "Do.");
-    let _ = run(&sandbox, "registry add ../studio", 0);
-    let _ = run(&sandbox, "install lead", 0);
-    sandbox
+    project("lead", |sandbox| upstream(sandbox, "Do."))
 }
 
 fn is_haiku(sandbox: &Sandbox) -> bool {

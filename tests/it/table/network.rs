@@ -36,11 +36,8 @@ fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'sta
         let output = situation
             .sandbox
             .run(&words(&line.replace("OTHER", &other)));
-        assert!(
-            output.code == 0 || output.code == 1,
-            "{line}: {}",
-            output.all()
-        );
+        // What `adopt` leaves is left to decide.
+        assert!([0, 1, 4].contains(&output.code), "{line}: {}", output.all());
         if server.requests().is_empty() == expects_requests {
             found.push(*line);
         }
