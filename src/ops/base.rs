@@ -193,6 +193,10 @@ fn as_locked(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Option<
     if Digest::of(upstream) != locked.sha256 {
         return None;
     }
+    if locked.base == locked.sha256 {
+        // Nothing was adapted.
+        return Some(upstream.to_vec());
+    }
     adapted(name, locked, upstream).filter(|bytes| Digest::of(bytes) == locked.base)
 }
 
