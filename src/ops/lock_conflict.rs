@@ -144,10 +144,14 @@ fn settled(
         .map(|(side, _)| side)
         .collect();
     let there = there(session, (name, entries), &meant)?;
+    let moved;
     let folder = match there.as_slice() {
         [other, .., loaded] => return Ok(apart(session, (name, entries), [*loaded, *other])),
         [side] => &entries[index(*side)].folder,
-        [] => &entries[0].folder,
+        [] => {
+            moved = moved_to(session, (name, entries))?;
+            moved.as_ref().unwrap_or(&entries[0].folder)
+        }
     };
     let file = session
         .project
@@ -195,6 +199,23 @@ fn there(
     }
     there.sort_by(|(one, _), (other, _)| path_order(one, other));
     Ok(there.into_iter().map(|(_, side)| side).collect())
+}
+
+/// The folder that a person moved the file to, if it is in neither side's.
+fn moved_to(
+    session: &Session,
+    (name, entries): (&AgentName, [&LockedAgent; 2]),
+) -> Result<Option<Folder>> {
+    let mut found = None;
+    for entry in entries {
+        let lockfile = Lockfile {
+            agents: BTreeMap::from([(name.clone(), entry.clone())]),
+            ..Lockfile::default()
+        };
+        let moved = Placed::of(&session.project, lockfile)?.moved;
+        found = found.or(moved.into_iter().next().map(|moved| moved.to));
+    }
+    Ok(found)
 }
 
 /// Two files of one agent in two folders: the one that the client loads is managed, the other one is nobody's from now on.

@@ -315,3 +315,107 @@ fn an_adoption_whose_text_no_version_resembles_is_not_lost_by_a_merge() {
         let _ = stage.run("install --locked").code(0);
     }
 }
+
+/// A lockfile that git could not merge, while the file was moved without a word to agentpkg: the file says which side it is from.
+#[test]
+fn of_two_entries_the_one_that_a_moved_file_was_made_from_is_taken() {
+    for edit in ["planner does 17\n", "planner does what I want\n"] {
+        for is_theirs in [false, true] {
+            let Some((mut stage, _)) = installed("planner does 17\n") else {
+                return;
+            };
+            stage.publish(
+                PLANNER,
+                &agent("planner").replace("does 14\n", "does XIV\n"),
+            );
+            let _ = stage.run("update").code(0);
+            let old = stage.lock();
+            stage.publish(PLANNER, &agent("planner").replace("does 9\n", "does IX\n"));
+            let _ = stage.run("update").code(0);
+            let new = stage.lock();
+            let text = stage.file("planner").replace("planner does 17\n", edit);
+            stage.copy("planner", &text);
+            move_file(&stage, "planner", "sub/planner");
+            let [ours, theirs] = if is_theirs {
+                [&old, &new]
+            } else {
+                [&new, &old]
+            };
+            let marked = format!("<<<<<<< main\n{ours}=======\n{theirs}>>>>>>> other\n");
+            fs::write(stage.sandbox.project("agentpkg.lock"), marked).unwrap();
+            let _ = stage.run("install").code(0);
+            assert_eq!(stage.file("sub/planner"), text);
+            let commit = |lock: &str| {
+                let line = lock.lines().find(|line| line.starts_with("sha256"));
+                line.unwrap_or_default().to_owned()
+            };
+            assert_eq!(commit(&stage.lock()), commit(&new), "{edit} {is_theirs}");
+            let status = stage.run("status --json").code(0).json();
+            let is_edited = edit.contains("want");
+            let expected = if is_edited { "edited" } else { "clean" };
+            assert_eq!(status["agents"][0]["state"], expected, "{status}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_removed_where_several_files_may_be_the_agents() {
+    let stage = || {
+        let (stage, text) = installed("planner does what I want\n")?;
+        move_file(&stage, "planner", "a/planner");
+        stage.copy("b/planner", &text);
+        Some(stage)
+    };
+    for (line, code) in [
+        ("remove planner --dry-run", 1),
+        ("remove planner", 1),
+        ("remove planner --keep-file", 0),
+        ("remove planner --force", 0),
+        ("install", 0),
+    ] {
+        let Some(stage) = stage() else {
+            return;
+        };
+        if line == "install" {
+            let manifest = stage.sandbox.project("agentpkg.toml");
+            let text = fs::read_to_string(&manifest).unwrap();
+            let lines = text.lines().filter(|line| !line.starts_with("planner"));
+            fs::write(&manifest, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        }
+        let said = stage.run(line).code(code).all();
+        for file in ["a/planner", "b/planner"] {
+            assert!(is_there(&stage, file), "{line}: {said}");
+            assert!(said.contains(&format!("{file}.md")), "{line}: {said}");
+        }
+        assert!(!said.contains("Removed"), "{line}: {said}");
+        assert_eq!(stage.lock().contains("planner"), code == 1, "{line}");
+    }
+}
+
+#[test]
+fn undo_says_where_a_file_was_moved() {
+    for command in ["install planner", "update", "set planner model=haiku"] {
+        let Some((mut stage, _)) = installed("planner does 17\n") else {
+            return;
+        };
+        if command != "install planner" {
+            stage.publish(PLANNER, &agent("planner").replace("does 9\n", "does IX\n"));
+            let _ = stage.run(command).code(0);
+        }
+        let text = stage.file("planner");
+        move_file(&stage, "planner", "sub/planner");
+        let before = stage.sandbox.files();
+        for line in ["undo --dry-run", "undo"] {
+            let said = stage.run(line).code(1).all();
+            assert!(said.contains("sub/planner.md"), "{command}: {line}: {said}");
+            assert_eq!(stage.sandbox.files(), before, "{command}: {line}");
+        }
+        // As the hint says.
+        move_file(&stage, "sub/planner", "planner");
+        let _ = stage.run("undo").code(0);
+        stage.copy("planner", &text);
+        move_file(&stage, "planner", "sub/planner");
+        let said = stage.run("undo --force").all();
+        assert!(is_there(&stage, "sub/planner"), "{said}");
+    }
+}

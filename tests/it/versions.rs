@@ -699,3 +699,43 @@ fn a_version_whose_tag_was_moved_is_asked_about() {
         let _ = sandbox.run(&["update"]).code(0);
     }
 }
+
+/// Another commit of the source that leaves an agent's file alone is nothing new: no operation, and the lockfile stays as it is.
+#[test]
+fn a_commit_that_leaves_the_file_alone_changes_nothing() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("agents/planner.md", planner("One."));
+    let _ = repo.commit("first");
+    let url = repo.url();
+    let add = ["registry", "add", url.as_str(), "--name", "team"];
+    let _ = sandbox.run(&add).code(0);
+    let _ = sandbox.run(&["install", "team/planner"]).code(0);
+    let before = sandbox.files();
+    repo.file("README.md", "More.\n");
+    let _ = repo.commit("second");
+    for again in [
+        &["install", "team/planner"][..],
+        &["install", "team/planner", "--force"],
+        &["install", "team", "--all"],
+        &["install"],
+        &["update"],
+        &["update", "planner"],
+    ] {
+        let _ = sandbox.run(again).code(0);
+        assert_eq!(sandbox.files(), before, "{again:?}");
+    }
+    let undone = sandbox.run(&["undo", "--list"]).code(0).stdout;
+    assert_eq!(undone.lines().count(), 2, "{undone}");
+
+    // A commit that is asked for is taken, and so is another file.
+    let commit = repo.commit("third").to_string();
+    let _ = sandbox
+        .run(&["install", &format!("team/planner@{commit}")])
+        .code(0);
+    let locked = std::fs::read_to_string(sandbox.path().join("project/agentpkg.lock")).unwrap();
+    assert!(locked.contains(&commit), "{locked}");
+}

@@ -85,6 +85,24 @@ pub(super) fn let_go(
         if is_edited && edited == Edited::Refuse && !goal.keeps_files {
             return Err(refuse_edited(project, &path));
         }
+        if let Some(folders) = scene.unsure.get(name) {
+            let files: Vec<String> = folders
+                .iter()
+                .map(|folder| project.shown_path(name, folder))
+                .collect();
+            if edited == Edited::Refuse && !goal.keeps_files {
+                return Err(refuse_unsure(&project.display(&path), files));
+            }
+            gone.agents.push(Dropped {
+                name: name.clone(),
+                path: files.join(", "),
+                reason: "each may be its file",
+                is_kept: true,
+                is_edited: false,
+            });
+            changes.extend(pending::forget(project, name)?);
+            continue;
+        }
         let is_named = |names: &[String]| names.iter().any(|named| named == name.as_str());
         let is_kept = match &goal.what {
             What::Gone(names) if goal.keeps_files && is_named(names) => digest.is_some(),
@@ -176,6 +194,16 @@ fn reason(name: &AgentName, before: &Lockfile) -> &'static str {
     } else {
         "not in agentpkg.toml"
     }
+}
+
+/// That nobody can tell which file is to be removed. `path`: where it was.
+fn refuse_unsure(path: &str, files: Vec<String>) -> Failure {
+    Failure::failed(format!(
+        "`{path}` is not there, and several files may be what became of it"
+    ))
+    .listing(files)
+    .hint("leave one of them in the agents folder, then run the command again")
+    .hint("or add `--force`: agentpkg forgets the agent, and the files stay")
 }
 
 fn refuse_edited(project: &Project, path: &Path) -> Failure {

@@ -250,6 +250,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             Some(before) => candidate.locked.allowed.clone_from(&before.allowed),
             None => candidate.locked.folder = self.scene.folder(name)?,
         }
+        keep_commit(&mut candidate.locked, wanted, before);
         let required = candidate.required.iter().map(|required| Required {
             text: required.clone(),
             by: name.clone(),
@@ -343,5 +344,20 @@ impl<'a, 'p> Planner<'a, 'p> {
             )));
         }
         Ok(())
+    }
+}
+
+/// An agent that a newer commit of its source has in the same bytes stays at the commit that it was installed from: nothing is new about it.
+fn keep_commit(locked: &mut LockedAgent, wanted: &Wanted, before: Option<&LockedAgent>) {
+    let Some(before) = before.filter(|_| wanted.version.is_none()) else {
+        return;
+    };
+    let commit = before.commit;
+    let as_before = LockedAgent {
+        commit,
+        ..locked.clone()
+    };
+    if as_before == *before {
+        *locked = as_before;
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
+use crate::store::placed::Placed;
 use crate::store::project::Project;
 use crate::store::transaction::{Change, History, Operation, Reversal};
 
@@ -117,6 +118,17 @@ pub fn undo(
     let Some((operation, plan)) = planned else {
         return Ok(UndoOutcome::Nothing);
     };
+    let moved = moved(project, operation, &plan)?;
+    match moved.first() {
+        Some((from, to)) if !options.is_forced => {
+            return Err(moved_since(operation, from, to, moved.len() - 1));
+        }
+        _ => {}
+    }
+    for (from, to) in &moved {
+        let stays = format!("`{to}`, where `{from}` was moved to, stays as it is");
+        frontend.report(Event::warning(stays));
+    }
     if !plan.changed_since().is_empty() && !options.is_forced {
         return Err(changed_since(project, &history, operation, &plan));
     }
@@ -339,6 +351,42 @@ fn chosen<'h>(
             Advice::run(Command::new(["undo", "--list"])).and(" shows what can be undone"),
         )
     })
+}
+
+/// The files of the operation that a person moved to another folder, as they are shown: from where, and to where.
+fn moved(project: &Project, operation: &Operation, plan: &Plan) -> Result<Vec<(String, String)>> {
+    let is_meant = |name: &AgentName| match plan {
+        Plan::Whole(_) => true,
+        Plan::Part(part) => part.agents.contains(name),
+    };
+    // A lockfile that cannot be read says nothing about files.
+    let Ok(lockfile) = project.load_lockfile() else {
+        return Ok(Vec::new());
+    };
+    let placed = Placed::of(project, lockfile)?.moved.into_iter();
+    let of_operation = placed.filter(|moved| {
+        let path = project.agent_path(&moved.name, &moved.from);
+        is_meant(&moved.name) && operation.files.iter().any(|file| file.path == path)
+    });
+    let shown = of_operation.map(|moved| {
+        let shown = |folder| project.shown_path(&moved.name, folder);
+        (shown(&moved.from), shown(&moved.to))
+    });
+    Ok(shown.collect())
+}
+
+fn moved_since(operation: &Operation, from: &str, to: &str, others: usize) -> Failure {
+    let others = match others {
+        0 => String::new(),
+        others => format!(", and {} too", numbered(others, "another one", "others")),
+    };
+    let (number, label) = (operation.number, &operation.label);
+    Failure::failed(format!(
+        "operation {number} ({label}) is not undone: `{from}` was moved to `{to}`{others}"
+    ))
+    .hint(format!(
+        "move it back to `{from}`, then run the command again"
+    ))
 }
 
 fn changed_since(
