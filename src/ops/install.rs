@@ -71,7 +71,10 @@ pub fn install(
         }
     }
     if resolve_markers(session, options.is_dry_run, frontend)? == Markers::Shown {
-        return Ok(Outcome::default());
+        return Ok(Outcome {
+            waits_for_lockfile: true,
+            ..Outcome::default()
+        });
     }
     if !options.specs.is_empty() {
         return change(session, &goal(options), frontend);

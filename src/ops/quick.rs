@@ -61,6 +61,10 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         if !bases.has(&locked.base) {
             return Ok(None);
         }
+        // Without its base, edits cannot be told from upstream's text. A file that nobody edited is its own base.
+        if digest != locked.unedited() && project.read_base(&locked.base)?.is_none() {
+            return Ok(None);
+        }
         let status = if digest == locked.unedited() {
             Status::Current
         } else {
@@ -81,12 +85,10 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
     // What is warned about is warned about each time.
     let is_silent = manifest.warnings().is_empty()
         && manifest.follows_links().is_none()
-        && !outcome.agents.iter().any(|agent| agent.ignored.is_some());
+        && (outcome.agents.iter()).all(|agent| agent.status == Status::Current);
     if let Some(looks) = looks.filter(|looks| is_silent && project.looks() == Some(*looks)) {
         let ground = project.ground(looks, &bases);
-        let agents = outcome.agents.iter();
-        let edited = agents.filter(|agent| agent.status == Status::Edited);
-        seen.conclude(ground, edited.count());
+        seen.conclude(ground);
     }
     seen.keep(session.environment.now());
     Ok(Some(outcome))

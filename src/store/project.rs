@@ -7,7 +7,7 @@ use super::base_file;
 use super::lockfile::{self, LockedAgent, Lockfile};
 use super::manifest::{self, FollowLinks, Manifest};
 use super::seal::Seal;
-use super::seen::{Agreement, Ground, Seen};
+use super::seen::{Ground, Seen};
 use crate::domain::definition::overridden;
 use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
@@ -450,9 +450,9 @@ impl Project {
         Ground { looks, rest }
     }
 
-    /// Whether manifest, lockfile and files are known to agree, without reading any of them.
+    /// How many agents there are, if manifest, lockfile and files are known to agree, without reading any of them.
     #[must_use]
-    pub fn agreement(&self, seen: &Seen) -> Option<Agreement> {
+    pub fn agreement(&self, seen: &Seen) -> Option<usize> {
         let ground = || Some(self.ground(self.looks()?, &self.kept_bases().ok()?));
         seen.agreement(ground, self.files.look_in(&self.agents))
     }

@@ -72,22 +72,12 @@ pub struct Ground {
     pub rest: Digest,
 }
 
-/// Manifest, lockfile and files agree.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Agreement {
-    /// How many agents there are.
-    pub agents: usize,
-    /// How many of them have edits of the user.
-    pub edited: usize,
-}
-
 /// An agreement that was found, and what it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Conclusion {
     ground: Ground,
     /// The digest of the paths and digests of the agents' files.
     files: Digest,
-    edited: u32,
     /// When manifest and lockfile were first seen to look like this, in seconds since 1970.
     since: u64,
 }
@@ -120,13 +110,13 @@ impl Seen {
         }
     }
 
-    /// What was concluded earlier, if nothing that it depends on looks different now. `look` examines a file by its path below the agents
-    /// folder.
+    /// How many agents there are, if it was concluded earlier that manifest, lockfile and files agree, and nothing that this depends on looks
+    /// different now. `look` examines a file by its path below the agents folder.
     pub fn agreement(
         &self,
         ground: impl FnOnce() -> Option<Ground>,
         look: impl Fn(&str) -> Option<Look>,
-    ) -> Option<Agreement> {
+    ) -> Option<usize> {
         let Kept { sights, conclusion } = &self.known;
         let found = conclusion.filter(|found| found.since == SETTLED)?;
         let is_same =
@@ -135,20 +125,17 @@ impl Seen {
         let holds = digest_of(sights) == found.files
             && sights.iter().all(is_same)
             && ground() == Some(found.ground);
-        holds.then_some(Agreement {
-            agents: sights.len(),
-            edited: found.edited as usize,
-        })
+        holds.then_some(sights.len())
     }
 
-    /// Notes that manifest, lockfile and the files that were asked for agree. `ground`: as it was before any of them was read, and still is.
-    pub fn conclude(&mut self, ground: Ground, edited: usize) {
+    /// Notes that manifest, lockfile and the files that were asked for agree, and that no file is edited: the base of an edited one has to be
+    /// looked at each time. `ground`: as it was before any of them was read, and still is.
+    pub fn conclude(&mut self, ground: Ground) {
         let known = self.known.conclusion;
         let known = known.filter(|known| known.ground.looks == ground.looks);
-        self.concluded = u32::try_from(edited).ok().map(|edited| Conclusion {
+        self.concluded = Some(Conclusion {
             ground,
             files: Digest::of(b""),
-            edited,
             since: self.trusted_since(known.map(|known| known.since)),
         });
     }
@@ -285,7 +272,6 @@ fn to_bytes(kept: &Kept) -> Vec<u8> {
         rest.extend(looks.into_iter().flat_map(Look::to_bytes));
         rest.extend_from_slice(other.as_bytes());
         rest.extend_from_slice(conclusion.files.as_bytes());
-        rest.extend_from_slice(&conclusion.edited.to_le_bytes());
         rest.extend_from_slice(&conclusion.since.to_le_bytes());
     }
     for Sight {
@@ -343,7 +329,6 @@ fn take_conclusion(rest: &mut &[u8]) -> Option<Conclusion> {
             rest: Digest::from_bytes(*take(rest)?),
         },
         files: Digest::from_bytes(*take(rest)?),
-        edited: u32::from_le_bytes(*take(rest)?),
         since: u64::from_le_bytes(*take(rest)?),
     })
 }
@@ -541,7 +526,7 @@ mod tests {
         };
         let conclude = |kept: &Kept, started: u64| {
             let mut seen = looking(kept, started, &files);
-            seen.conclude(ground, 1);
+            seen.conclude(ground);
             seen.changed(started).unwrap_or(kept.clone())
         };
         let agreement = |kept: &Kept, ground: Option<Ground>, files: &[(&str, Look)]| {
@@ -555,11 +540,7 @@ mod tests {
             let found = agreement(&kept, Some(ground), &files);
             assert_eq!(found.is_some(), holds, "at {started}");
         }
-        let expected = Agreement {
-            agents: 2,
-            edited: 1,
-        };
-        assert_eq!(agreement(&kept, Some(ground), &files), Some(expected));
+        assert_eq!(agreement(&kept, Some(ground), &files), Some(2));
         let [manifest, lockfile] = ground.looks;
         let looks = |looks| Ground { looks, ..ground };
         let rest = Digest::of(b"other bases");
@@ -599,7 +580,6 @@ mod tests {
         let conclusion = Conclusion {
             ground,
             files: Digest::of(b"z"),
-            edited: 3,
             since: 4,
         };
         let sights = vec![sight("a.md"), sight("b/b-\u{e9}.md")];

@@ -226,3 +226,27 @@ fn a_command_that_remembers_says_what_one_that_does_not_says() {
         }
     });
 }
+
+/// The base of an edited agent is looked at each time: without it, the next update could not merge.
+#[test]
+fn a_damaged_base_of_an_edited_agent_is_made_again() {
+    let sandbox = many();
+    edit(&sandbox, AGENT, |text| text + "More.\n");
+    let _ = settle(&sandbox);
+    let lock = fs::read_to_string(sandbox.path().join("project/agentpkg.lock")).unwrap();
+    let entry = lock
+        .split("[[agent]]")
+        .find(|entry| entry.contains("\"helper-03\""));
+    let base = entry
+        .unwrap()
+        .lines()
+        .find_map(|line| line.strip_prefix("base = \""));
+    let path = format!(
+        "project/.agentpkg/base/{}",
+        base.unwrap().trim_end_matches('"')
+    );
+    let whole = fs::read(sandbox.path().join(&path)).unwrap();
+    sandbox.write(&path, "");
+    let _ = run(&sandbox, &["install"]).code(0);
+    assert_eq!(fs::read(sandbox.path().join(&path)).unwrap(), whole);
+}

@@ -222,15 +222,16 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
     }
     let edited = agents.iter().filter(|agent| agent.status == Status::Edited);
     let counted = outcome.counted.unwrap_or_default();
-    let note = match edited.count() + counted.edited {
+    let note = match edited.count() {
         0 => String::new(),
         count => format!(", {count} with your edits"),
     };
     match agents.as_slice() {
-        [] if counted.agents > 0 => {
-            ui.status("Unchanged", format!("{} agents{note}", counted.agents));
-        }
+        [] if counted > 0 => ui.status("Unchanged", format!("{counted} agents")),
         [] if !outcome.gone.agents.is_empty() => {}
+        [] if outcome.waits_for_lockfile => {
+            ui.note("What else would change is known once the lockfile is merged.");
+        }
         [] if is_whole && outcome.agents.is_empty() && outcome.failures.is_empty() => {
             let install = ui.command(&Command::new(["install", "backend-architect"]));
             let list = ui.command(&Command::new(["list", "--available"]));

@@ -23,7 +23,6 @@ use crate::store::agreement::versions;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 use crate::store::project::Project;
-use crate::store::seen::Agreement;
 
 /// What happened, or would happen, to one agent.
 #[derive(Debug, Clone)]
@@ -153,7 +152,9 @@ pub struct Outcome {
     /// The agents, sorted by name.
     pub agents: Vec<ChangedAgent>,
     /// In place of `agents`: how many there are, all of them as they should be.
-    pub counted: Option<Agreement>,
+    pub counted: Option<usize>,
+    /// Whether nothing else was planned, because the lockfile has to be merged first.
+    pub waits_for_lockfile: bool,
     /// What failed without stopping the rest.
     pub failures: Vec<Failure>,
     /// How many sources were looked at.
