@@ -140,6 +140,11 @@ fn of_several_files_none_is_followed_and_nothing_is_written_beside_them() {
         status["agents"][0]["elsewhere"].as_array().map(Vec::len),
         Some(2)
     );
+    let said = stage.run("check").code(4).all();
+    assert!(
+        said.contains("may be any of .claude/agents/a/planner.md"),
+        "{said}"
+    );
     let _ = stage.run("install team/planner --force").code(0);
     assert!(is_there(&stage, "planner"));
 

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::finding::Finding;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::change::pending;
@@ -17,6 +18,19 @@ impl Checker<'_> {
             self.findings
                 .push(finding.at(path).fix(Command::new(["install"])));
         }
+    }
+
+    /// That the file of an agent is gone, or that several files may be it.
+    pub(super) fn missing_file(&self, name: &AgentName) -> Finding {
+        let Some(folders) = self.unsure.get(name) else {
+            return Finding::error("missing-file", name.as_str(), "its file is gone")
+                .fix(Command::new(["install"]));
+        };
+        let shown = |folder| self.session.project.shown_path(name, folder);
+        let files: Vec<String> = folders.iter().map(shown).collect();
+        let message = format!("its file is gone, and may be any of {}", files.join(", "));
+        Finding::error("missing-file", name.as_str(), message)
+            .fix("leave one of these files in the agents folder, then run `install`")
     }
 
     /// Updates that somebody put off until their conflicts are resolved.

@@ -24,6 +24,7 @@ use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
 use crate::domain::definition::ignored;
 use crate::domain::digest::Digest;
+use crate::domain::folder::Folder;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
@@ -83,7 +84,9 @@ pub fn check(
     };
     let manifest = session.manifest(frontend)?;
     let Placed {
-        lockfile, moved, ..
+        lockfile,
+        moved,
+        unsure,
     } = Placed::read(&session.project)?;
     let world = World::open(session, &manifest, &lockfile, frontend)?;
     let all = requirement::all_agents(session, &world, &manifest, &lockfile, &[]);
@@ -100,6 +103,7 @@ pub fn check(
         session,
         manifest: &manifest,
         lockfile: &lockfile,
+        unsure: &unsure,
         world: &world,
         findings: Vec::new(),
     };
@@ -125,6 +129,7 @@ struct Checker<'a> {
     session: &'a Session,
     manifest: &'a Manifest,
     lockfile: &'a Lockfile,
+    unsure: &'a BTreeMap<AgentName, Vec<Folder>>,
     world: &'a World,
     findings: Vec<Finding>,
 }
@@ -203,11 +208,8 @@ impl Checker<'_> {
         let project = &self.session.project;
         let path = project.shown_path(name, &locked.folder);
         let Some(bytes) = project.read_agent(name, &locked.folder)? else {
-            self.findings.push(
-                Finding::error("missing-file", name.as_str(), "its file is gone")
-                    .at(path)
-                    .fix(Command::new(["install"])),
-            );
+            let finding = self.missing_file(name).at(path);
+            self.findings.push(finding);
             return Ok(());
         };
         // What both sides at once would be, says nothing about the agent.
