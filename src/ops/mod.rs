@@ -26,6 +26,7 @@ pub mod merge_file;
 mod news;
 mod origins;
 pub mod outdated;
+mod own;
 pub mod past;
 mod policy;
 mod quick;

@@ -1,0 +1,118 @@
+//! The agents folder is no source of its own agents.
+
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::Sandbox;
+
+const OWN: &str = "---\nname: own\ndescription: Does what I want\n---\n\nBody\n";
+
+/// A project with an agent of its own, and a copy in the user's agents folder.
+fn stage() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/.claude/agents/own.md", OWN);
+    sandbox.write(
+        "project/.claude/agents/deep/other.md",
+        OWN.replace("own", "other"),
+    );
+    sandbox.write("home/.claude/agents/own.md", OWN);
+    sandbox
+}
+
+#[test]
+fn nothing_is_installed_from_the_agents_folder_that_it_would_be_written_to() {
+    let sandbox = stage();
+    let absolute = sandbox.project(".claude/agents/own.md");
+    let absolute = absolute.to_str().unwrap();
+    let user = sandbox.path().join("home/.claude/agents/own.md");
+    let user = user.to_str().unwrap();
+    let file = "`.claude/agents/own.md` is in the agents folder itself; it has no source";
+    let folder = "`.claude/agents` is the agents folder itself; it has no source";
+    let of_user = "own.md` is in the agents folder itself";
+    let rows: &[(&[&str], &str)] = &[
+        (&["install", "./.claude/agents/own.md"], file),
+        (&["install", "./.claude/agents/own.md", "--as", "new"], file),
+        (&["install", "./.claude/agents/own.md", "--force"], file),
+        (&["install", "./.claude/agents/own.md", "--dry-run"], file),
+        (&["install", "./.claude/agents/own.md", "--json"], file),
+        (&["install", absolute], file),
+        (&["install", "./.claude/agents#own"], folder),
+        (&["install", "./.claude/agents", "--all"], folder),
+        (
+            &["install", "./.claude/agents/deep", "--all"],
+            "`.claude/agents/deep` is in",
+        ),
+        (&["install", ".#own"], file),
+        (&["install", "./.claude#own"], file),
+        (&["adopt", "own", "--from", "./.claude/agents"], folder),
+        (&["adopt", "own", "--from", "./.claude/agents/own.md"], file),
+        (&["adopt", "--all", "--from", "./.claude/agents"], folder),
+        (&["adopt", "own", "--from", ".#own"], "nothing"),
+        (&["registry", "add", "./.claude/agents"], folder),
+        (&["--user", "install", user], of_user),
+    ];
+    for (line, says) in rows {
+        let output = sandbox.run(line);
+        let said = output.all();
+        if *says != "nothing" {
+            assert!(said.contains(says), "{line:?}: {said}");
+        }
+        assert_ne!(output.code, 0, "{line:?}: {said}");
+        assert!(
+            !sandbox.project("agentpkg.lock").exists(),
+            "{line:?}: {said}"
+        );
+    }
+    let said = sandbox.run(rows[0].0).code(1).all();
+    assert!(said.contains("`agentpkg adopt own`"), "{said}");
+    // Reading is allowed, and so is one agents folder as the source of another.
+    let _ = sandbox.run(&["info", "./.claude/agents/own.md"]).code(0);
+    let said = sandbox
+        .run(&["install", user, "--as", "mine"])
+        .code(0)
+        .all();
+    assert!(sandbox.project("agentpkg.lock").exists(), "{said}");
+}
+
+#[test]
+fn a_registry_that_has_the_agents_folder_inside_is_no_origin_of_its_files() {
+    let sandbox = stage();
+    let new = "---\nname: new\ndescription: Reviews\nmodel: opus\n---\n\nAnother text\n";
+    sandbox.write("project/agents/new.md", new);
+    let _ = sandbox
+        .run(&["registry", "add", ".", "--name", "here"])
+        .code(0);
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("own  no origin found"), "{said}");
+    assert!(!sandbox.project("agentpkg.lock").exists(), "{said}");
+    let said = sandbox.run(&["install", "here/own"]).code(1).all();
+    assert!(said.contains("in the agents folder itself"), "{said}");
+    let _ = sandbox.run(&["install", "here/new"]).code(0);
+    assert_eq!(sandbox.read(".claude/agents/own.md"), OWN);
+}
+
+#[test]
+#[cfg(unix)]
+fn links_lead_to_what_they_mean() {
+    let sandbox = stage();
+    let root = sandbox.project("");
+    std::os::unix::fs::symlink(root.join(".claude/agents"), root.join("linked")).unwrap();
+    std::os::unix::fs::symlink(root.join(".claude/agents/own.md"), root.join("own.md")).unwrap();
+    for line in ["./linked/own.md", "./linked#own", "./own.md"] {
+        let said = sandbox.run(&["install", line]).code(1).all();
+        assert!(said.contains("the agents folder itself"), "{line}: {said}");
+    }
+    assert!(!sandbox.project("agentpkg.lock").exists());
+}
+
+#[test]
+fn the_repository_of_the_project_is_no_source_of_what_is_in_the_agents_folder() {
+    let sandbox = stage();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let mut repository = RepoBuilder::with_work_tree(&sandbox.project(""));
+    repository.file(".claude/agents/own.md", OWN);
+    let _ = repository.commit("first");
+    let spec = format!("{}#own", repository.url());
+    let said = sandbox.run(&["install", &spec]).code(1).all();
+    assert!(said.contains("in the agents folder itself"), "{said}");
+}
