@@ -1,4 +1,4 @@
-//! The agents folder is no source of its own agents.
+//! Files of the agents folder that nobody installed: the folder is no source of its own agents, and what is said about them.
 
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
@@ -115,4 +115,17 @@ fn the_repository_of_the_project_is_no_source_of_what_is_in_the_agents_folder() 
     let spec = format!("{}#own", repository.url());
     let said = sandbox.run(&["install", &spec]).code(1).all();
     assert!(said.contains("in the agents folder itself"), "{said}");
+}
+
+#[test]
+fn the_command_that_is_recommended_for_unmanaged_files_runs_without_a_terminal() {
+    let sandbox = stage();
+    let adopt = "agentpkg adopt --all --dry-run";
+    for line in [&["status"][..], &["check"], &[]] {
+        let said = sandbox.run(line).all();
+        assert!(said.contains(adopt), "{line:?}: {said}");
+    }
+    let next = sandbox.run(&["--json"]).code(0).json();
+    assert_eq!(next["steps"][0]["command"], adopt);
+    let _ = sandbox.run(&["adopt", "--all", "--dry-run"]).code(0);
 }

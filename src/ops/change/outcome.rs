@@ -162,6 +162,8 @@ pub struct Outcome {
     pub passed: Vec<Passed>,
     /// Agents that those which are written may start, that their sources have, and that are not installed.
     pub offers: Vec<NamedAgent>,
+    /// Whether a person chose none of the files that could be adopted.
+    pub is_nothing_chosen: bool,
     /// Files that were not adopted.
     pub unmanaged: Vec<Unmanaged>,
     /// How many files changed, or would; 0 if everything was as it should be.
