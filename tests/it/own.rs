@@ -129,3 +129,45 @@ fn the_command_that_is_recommended_for_unmanaged_files_runs_without_a_terminal()
     assert_eq!(next["steps"][0]["command"], adopt);
     let _ = sandbox.run(&["adopt", "--all", "--dry-run"]).code(0);
 }
+
+#[test]
+fn check_says_what_can_be_done_about_a_file_that_nobody_installed() {
+    let sandbox = stage();
+    let odd = OWN.replace("---\n\n", "tools: Read, Computer\n---\n\n");
+    sandbox.write("project/.claude/agents/own.md", &odd);
+    sandbox.write("project/agents/planner.md", odd.replace("own", "planner"));
+    let _ = sandbox
+        .run(&["install", "./agents/planner.md", "--verbatim"])
+        .code(0);
+    let fix = |kind: &str, subject: &str| -> String {
+        let document = sandbox.run(&["check", "--json"]).json();
+        let findings = document["findings"].as_array().unwrap().iter();
+        let mut found = findings.filter(|found| found["kind"] == kind);
+        let found = found.find(|found| found["subject"] == subject);
+        found.unwrap()["fix"].as_str().unwrap().to_owned()
+    };
+    let edit = "edit its `tools` line";
+    assert_eq!(fix("odd-tools", "own"), edit);
+    assert_eq!(
+        fix("odd-tools", "planner"),
+        format!("{edit}; your edit survives updates")
+    );
+    // A copy beside an installed agent, two copies beside it, and two of which nobody installed any.
+    let copy = sandbox.read("agents/planner.md");
+    sandbox.write("project/.claude/agents/deep/copy.md", &copy);
+    assert_eq!(
+        fix("same-name", "planner"),
+        "change the `name` in .claude/agents/deep/copy.md, or delete that file"
+    );
+    sandbox.write("project/.claude/agents/deep/second.md", &copy);
+    let said = fix("same-name", "planner");
+    assert!(
+        said.contains("deep/copy.md and in .claude/agents/deep/second.md, or delete these"),
+        "{said}"
+    );
+    sandbox.write("project/.claude/agents/deep/own.md", &odd);
+    assert_eq!(
+        fix("same-name", "own"),
+        "change the `name` in all but one of them, or delete those files"
+    );
+}
