@@ -171,3 +171,54 @@ fn check_says_what_can_be_done_about_a_file_that_nobody_installed() {
         "change the `name` in all but one of them, or delete those files"
     );
 }
+
+/// A file in the way that is from an old version of the agent, whatever became of that since.
+#[test]
+fn a_file_in_the_way_is_offered_to_adopt_first() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let old = super::adopt::agent("planner");
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("up.git"));
+    upstream.file("agents/planner.md", &old);
+    let _ = upstream.commit("first");
+    upstream.file("agents/planner.md", old.replace("does ", "once did "));
+    let _ = upstream.commit("anew");
+    let url = upstream.url();
+    let add = ["registry", "add", url.as_str(), "--name", "up"];
+    let _ = sandbox.run(&add).code(0);
+    let edited = old.replace("does 2\n", "does two\n");
+    sandbox.write("project/.claude/agents/planner.md", &edited);
+    let first_hint = |line: &[&str]| -> String {
+        let said = sandbox.run(line).code(1).all();
+        let hint = said.lines().find(|line| line.starts_with("hint: "));
+        hint.unwrap_or_else(|| panic!("{said}")).to_owned()
+    };
+    for line in [
+        &["install", "up/planner"][..],
+        &["install", "up/planner", "--dry-run"],
+    ] {
+        let hint = first_hint(line);
+        assert!(
+            hint.starts_with("hint: `agentpkg adopt planner` looks"),
+            "{hint}"
+        );
+    }
+    let document = sandbox.run(&["install", "up/planner", "--force", "--dry-run", "--json"]);
+    let document = document.code(0).json();
+    assert_eq!(
+        document["agents"][0]["notes"][0],
+        "replaces a file that agentpkg did not write"
+    );
+    let said = sandbox.run(&["adopt", "planner"]).code(0).all();
+    assert!(said.contains("1 line differs"), "{said}");
+    // Its edits are replaced with `--force` alone, and a dry run says so.
+    let line = ["install", "up/planner", "--force", "--dry-run"];
+    let said = sandbox.run(&line).code(0).all();
+    assert!(
+        said.contains("would replace your edits of files: .claude/agents/planner.md"),
+        "{said}"
+    );
+    assert_eq!(sandbox.read(".claude/agents/planner.md"), edited);
+}
