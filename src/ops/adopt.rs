@@ -2,11 +2,11 @@
 
 use super::change::change;
 use super::change::goal::{Consent, Edits, Files, Goal, Prune, What};
-use super::change::unmanaged::unmanaged;
 use super::report::{Choice, Frontend};
 use super::requirement::Mode;
 use super::session::Session;
 use super::typed::Typed;
+use super::unmanaged::unmanaged;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::store::placed::Placed;

@@ -45,6 +45,7 @@ pub mod status;
 pub mod typed;
 pub mod undo;
 mod unknown;
+mod unmanaged;
 pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};

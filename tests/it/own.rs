@@ -222,3 +222,62 @@ fn a_file_in_the_way_is_offered_to_adopt_first() {
     );
     assert_eq!(sandbox.read(".claude/agents/planner.md"), edited);
 }
+
+#[test]
+fn every_command_says_of_an_unmanaged_file_that_it_is_one() {
+    let sandbox = stage();
+    let lines = [
+        "diff",
+        "diff --upstream",
+        "update",
+        "update --dry-run",
+        "set NAME model=opus",
+        "unset NAME model",
+        "remove",
+        "outdated",
+        "resolve",
+        "resolve --abort",
+    ];
+    for is_installed in [false, true] {
+        if is_installed {
+            let _ = sandbox
+                .run(&["install", "debugger", "--mcp", "skip"])
+                .code(0);
+        }
+        for (line, name) in lines
+            .iter()
+            .flat_map(|line| [(line, "own"), (line, "other")])
+        {
+            let line = if line.contains("NAME") {
+                line.replace("NAME", name)
+            } else {
+                format!("{line} {name}")
+            };
+            let words: Vec<&str> = line.split(' ').collect();
+            let said = sandbox.run(&words).code(1).all();
+            let stem = if name == "own" { "own" } else { "deep/other" };
+            for says in [
+                format!("`{stem}` is not managed by agentpkg"),
+                format!("`agentpkg adopt {stem}`"),
+            ] {
+                assert!(said.contains(&says), "{line}: {said}");
+            }
+            let user: Vec<&str> = words.iter().copied().chain(["--user"]).collect();
+            if name == "own" {
+                let said = sandbox.run(&user).code(1).all();
+                assert!(
+                    said.contains("`agentpkg --user adopt own`"),
+                    "{line}: {said}"
+                );
+            }
+        }
+    }
+    let said = sandbox
+        .run(&["remove", "./.claude/agents/own.md"])
+        .code(1)
+        .all();
+    assert!(said.contains("`own` is not managed by agentpkg"), "{said}");
+    let said = sandbox.run(&["remove", "nobody"]).code(1).all();
+    assert!(said.contains("there is no agent `nobody` here"), "{said}");
+    assert_eq!(sandbox.read(".claude/agents/own.md"), OWN);
+}

@@ -10,7 +10,6 @@ mod servers;
 use std::collections::BTreeMap;
 
 use super::candidate::modern;
-use super::change::unmanaged::unmanaged_in;
 use super::idle::idle;
 use super::news::{Look, News};
 use super::policy;
@@ -19,6 +18,7 @@ use super::requirement::{
     self, AgentNeeds, MissingPart, OddTool, Other, Report, ServerState, World, is_of_plugin,
 };
 use super::session::Session;
+use super::unmanaged::unmanaged_in;
 use crate::domain::budget::shortening;
 use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
