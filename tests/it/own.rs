@@ -3,6 +3,8 @@
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
 
+use super::adopt::PLANNER;
+
 const OWN: &str = "---\nname: own\ndescription: Does what I want\n---\n\nBody\n";
 
 /// A project with an agent of its own, and a copy in the user's agents folder.
@@ -280,4 +282,48 @@ fn every_command_says_of_an_unmanaged_file_that_it_is_one() {
     let said = sandbox.run(&["remove", "nobody"]).code(1).all();
     assert!(said.contains("there is no agent `nobody` here"), "{said}");
     assert_eq!(sandbox.read(".claude/agents/own.md"), OWN);
+}
+
+#[test]
+fn the_nearest_agent_is_named_where_none_is_near_enough() {
+    let Some(stage) = super::adopt::Stage::new(&[(PLANNER, &super::adopt::agent("planner"))])
+    else {
+        return;
+    };
+    let text = super::adopt::agent("planner");
+    // Most of its lines are its own.
+    let text = (1..=15).fold(text, |text, line| {
+        let own = format!("- it is quite another thing here, number {line}\n");
+        text.replace(&format!("- planner does {line}\n"), &own)
+    });
+    stage.copy("mine", &text);
+    for line in ["adopt mine --from team", "adopt mine"] {
+        let said = stage.run(line).code(4).all();
+        let hint = "`agentpkg adopt mine --from team#agents/planner.md` takes the file as edits";
+        for says in [
+            "mine  no version is near enough",
+            "% like team#agents/planner.md",
+            hint,
+        ] {
+            assert!(said.contains(says), "{line}: {said}");
+        }
+        assert!(
+            !said.contains("no origin found") && !said.contains("SPEC"),
+            "{line}: {said}"
+        );
+    }
+    let said = stage
+        .run("adopt mine --from team#agents/planner.md")
+        .code(0)
+        .all();
+    assert!(said.contains("lines differ"), "{said}");
+    stage.copy(
+        "alien",
+        "---\nname: alien\ndescription: X\n---\n\nNothing of it\n",
+    );
+    let said = stage.run("adopt alien --from team").code(4).all();
+    assert!(
+        said.contains("alien  no origin found") && said.contains("--from SPEC"),
+        "{said}"
+    );
 }
