@@ -9,6 +9,7 @@ use super::{Context, needs};
 use crate::domain::count::counted;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::adopt::dry_run_of_all;
 use crate::ops::check::{CheckOutcome, Finding, Fix, Fixing, Level, check};
 use crate::ui::{CYAN, DIM, DocumentName, RED, Ui, YELLOW, sanitize, wrapped};
 
@@ -125,7 +126,7 @@ fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Resu
             1 => ("1 file is".to_owned(), "it is"),
             count => (format!("{count} files are"), "they are"),
         };
-        let adopt = context.ui.command(&Command::new(["adopt"]));
+        let adopt = context.ui.command(&dry_run_of_all());
         context.ui.note(format!(
             "{DIM}{files} unmanaged; `{adopt}` finds out where {from} from.{DIM:#}"
         ));

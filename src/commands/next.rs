@@ -8,6 +8,7 @@ use crate::domain::count::counted;
 use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::Result;
+use crate::ops::adopt::dry_run_of_all;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::{CYAN, DIM, DocumentName, wrapped};
 
@@ -61,7 +62,10 @@ pub fn run(context: &mut Context) -> Result<()> {
             "unmanaged files are",
         );
         let why = format!("find where {what} from");
-        steps.push(Step::new(["adopt"], why));
+        steps.push(Step {
+            command: dry_run_of_all(),
+            why,
+        });
     }
     if is_new {
         steps.extend([

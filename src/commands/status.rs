@@ -8,6 +8,7 @@ use crate::domain::count::{counted, few};
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::adopt::dry_run_of_all;
 use crate::ops::past::Changed;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::view::{ChangedView, GoneView};
@@ -81,7 +82,7 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
         ));
     }
     if !status.foreign.is_empty() {
-        let adopt = ui.command(&Command::new(["adopt"]));
+        let adopt = ui.command(&dry_run_of_all());
         ui.note(format!(
             "{DIM}`{adopt}` finds out where unmanaged agents came from.{DIM:#}"
         ));

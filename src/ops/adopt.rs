@@ -2,15 +2,22 @@
 
 use super::change::change;
 use super::change::goal::{Consent, Edits, Files, Goal, Prune, What};
-use super::change::unmanaged::unmanaged;
 use super::report::{Choice, Frontend};
 use super::requirement::Mode;
 use super::session::Session;
 use super::typed::Typed;
+use super::unmanaged::unmanaged;
+use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::store::placed::Placed;
 
 pub use super::change::outcome::Outcome;
+
+/// The command that says where the unmanaged files are from, with or without a terminal, and changes nothing.
+#[must_use]
+pub fn dry_run_of_all() -> Command {
+    Command::new(["adopt", "--all", "--dry-run"])
+}
 
 /// What to adopt, and how.
 #[derive(Debug, Clone, Default)]
@@ -37,9 +44,13 @@ pub fn adopt(
 ) -> Result<Outcome> {
     let mut names = options.names.clone();
     if names.is_empty() && !options.is_all && !options.is_dry_run {
-        names = picked(session, options, frontend)?;
+        let all = unmanaged(session, &Placed::read(&session.project)?.lockfile);
+        names = picked(&all, options, frontend)?;
         if names.is_empty() {
-            return Ok(Outcome::default());
+            return Ok(Outcome {
+                is_nothing_chosen: !all.is_empty(),
+                ..Outcome::default()
+            });
         }
     }
     let files = Files {
@@ -60,15 +71,14 @@ pub fn adopt(
     change(session, &goal, frontend)
 }
 
-/// The files that a person picks.
+/// The files that a person picks of all.
 fn picked(
-    session: &Session,
+    all: &[String],
     options: &AdoptOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<String>> {
-    let all = unmanaged(session, &Placed::read(&session.project)?.lockfile);
     if all.is_empty() {
-        return Ok(all);
+        return Ok(Vec::new());
     }
     if !frontend.is_interactive() || options.is_yes {
         let every = Typed {

@@ -1,5 +1,6 @@
 //! One upstream version of an agent, adapted and ready to be installed or merged. Nothing is decided, asked or written here.
 
+use super::own;
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
@@ -100,6 +101,7 @@ impl Candidate {
             commit,
             listed_at: _,
         } = resolved;
+        own::refuse_file(session, &snapshot.source, &entry.file)?;
         let upstream = snapshot.read(entry, &mut |event| relay(frontend, event))?;
         let rename = (entry.name != *name).then(|| name.to_string());
         let mut request = adaptation(

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use semver::Version;
 
-use super::change;
 use super::search::index_of;
 use super::session::Session;
+use super::unmanaged;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName, folded};
@@ -316,7 +316,7 @@ pub(super) fn file_of(session: &Session, (name, locked): (&AgentName, &LockedAge
 /// Files of the agents folder that agentpkg did not write.
 pub fn unmanaged(session: &Session) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
-    let stems = change::unmanaged::unmanaged(session, &lockfile).into_iter();
+    let stems = unmanaged::unmanaged(session, &lockfile).into_iter();
     stems.map(|stem| (stem, String::new())).collect()
 }
 

@@ -157,7 +157,7 @@ fn local(
     frontend: &mut dyn Frontend,
 ) -> Result<DiffOutcome> {
     let mut outcome = DiffOutcome::default();
-    for (name, locked) in selected(names, lockfile)? {
+    for (name, locked) in selected(session, names, lockfile)? {
         outcome.note_overrides(name, locked);
         let path = session.project.shown_path(name, &locked.folder);
         let current = session.project.read_agent(name, &locked.folder)?;
@@ -192,6 +192,7 @@ fn local(
 }
 
 fn selected<'l>(
+    session: &Session,
     names: &[String],
     lockfile: &'l Lockfile,
 ) -> Result<Vec<(&'l AgentName, &'l LockedAgent)>> {
@@ -201,7 +202,7 @@ fn selected<'l>(
     let find = |text: &String| {
         let name = AgentName::new(text).ok();
         name.and_then(|name| lockfile.agents.get_key_value(&name))
-            .ok_or_else(|| unknown::agent(text, lockfile.agents.keys(), lockfile))
+            .ok_or_else(|| unknown::agent(session, text, lockfile.agents.keys(), lockfile))
     };
     names.iter().map(find).collect()
 }

@@ -26,6 +26,7 @@ pub mod merge_file;
 mod news;
 mod origins;
 pub mod outdated;
+mod own;
 pub mod past;
 mod policy;
 mod quick;
@@ -44,6 +45,7 @@ pub mod status;
 pub mod typed;
 pub mod undo;
 mod unknown;
+mod unmanaged;
 pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};

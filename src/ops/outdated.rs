@@ -63,6 +63,7 @@ pub fn outdated(
     let is_known = |typed: &&String| (manifest.agents().keys()).any(|name| name.as_str() == *typed);
     if let Some(typed) = names.iter().find(|typed| !is_known(typed)) {
         return Err(unknown::of_manifest(
+            session,
             typed,
             manifest.agents().keys(),
             &manifest,

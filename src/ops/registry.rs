@@ -6,6 +6,7 @@ use super::change::changes::manifest_change;
 use super::change::commit::{Attempt, Manner, commit};
 use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
+use super::own;
 use super::report::{Frontend, relay};
 use super::resolver::Resolver;
 use super::session::Session;
@@ -51,6 +52,7 @@ pub fn add(
     if source == Source::Builtin {
         return Err(Failure::usage("`builtin` is always there"));
     }
+    own::refuse_source(session, &source)?;
     let names = names(name, &source)?;
     let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
         let session = attempt.scene.session;

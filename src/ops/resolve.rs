@@ -122,7 +122,7 @@ fn give_up(
         let project = &scene.session.project;
         let mut known = pending::names(project)?;
         known.extend(pending::orphans(project)?);
-        let selected = select(&known, &options.names, lockfile)?;
+        let selected = select(session, &known, &options.names, lockfile)?;
         let mut changes = Vec::new();
         for name in &selected {
             changes.extend(pending::forget(project, name)?);

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::change::pending;
-use super::change::unmanaged::unmanaged_in;
 use super::gone::GoneAgent;
 use super::news::{Look, News};
 use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, ServerState, World};
 use super::session::Session;
+use super::unmanaged::unmanaged_in;
 use crate::domain::definition::{differing, ignored};
 use crate::domain::digest::Digest;
 use crate::domain::markers;

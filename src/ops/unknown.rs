@@ -1,5 +1,7 @@
 //! Names that mean nothing here. Every command says so in the same words, and offers the name that is most like the typed one.
 
+use super::session::Session;
+use super::unmanaged as files;
 use crate::domain::likeness::nearest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
@@ -10,6 +12,7 @@ use crate::store::manifest::{FILE_NAME, Manifest};
 /// That no agent of this name is among the `known` ones, which a command can work on. An agent that is here only because others require
 /// it is named by them.
 pub(super) fn agent<'n>(
+    session: &Session,
     typed: &str,
     known: impl IntoIterator<Item = &'n AgentName>,
     lockfile: &Lockfile,
@@ -25,6 +28,9 @@ pub(super) fn agent<'n>(
             requirers.join(", ")
         ));
     }
+    if let Some(failure) = unmanaged(session, typed, lockfile) {
+        return failure;
+    }
     let failure = Failure::failed(format!("there is no agent `{shown}` here"));
     match nearest(typed, known.into_iter().map(AgentName::as_str)) {
         Some(near) => failure.hint(did_you_mean(near)),
@@ -32,15 +38,31 @@ pub(super) fn agent<'n>(
     }
 }
 
+/// That this is a file which agentpkg does not manage; `None`: there is no such file.
+fn unmanaged(session: &Session, typed: &str, lockfile: &Lockfile) -> Option<Failure> {
+    let all = files::unmanaged(session, lockfile);
+    let found = files::meant(&all, files::below(session, typed));
+    let shown = found.first()?.escape_debug();
+    let failure = Failure::failed(format!("`{shown}` is not managed by agentpkg"));
+    let adopt = |stem: &&String| Advice::run(Command::new(["adopt", stem.as_str()]));
+    let how = " looks for the version that the file is from, and takes it over";
+    let hints = found.iter().map(|stem| adopt(stem).and(how));
+    Some(hints.fold(failure, Failure::hint))
+}
+
 /// The same of the agents of a manifest. Where there is none, nothing is installed, and that is more worth saying.
 pub(super) fn of_manifest<'n>(
+    session: &Session,
     typed: &str,
     known: impl IntoIterator<Item = &'n AgentName>,
     manifest: &Manifest,
     lockfile: &Lockfile,
 ) -> Failure {
     if manifest.digest().is_some() || !lockfile.agents.is_empty() {
-        return agent(typed, known, lockfile);
+        return agent(session, typed, known, lockfile);
+    }
+    if let Some(failure) = unmanaged(session, typed, lockfile) {
+        return failure;
     }
     let shown = typed.escape_debug();
     Failure::failed(format!(

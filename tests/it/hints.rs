@@ -547,10 +547,7 @@ fn documents_have_commands_as_data() {
     assert_eq!(of("missing-file")["command"], command);
     assert_eq!(of("missing-file")["tools"], serde_json::json!([]));
     let odd = of("odd-tools");
-    assert_eq!(
-        odd["fix"],
-        "edit its `tools` line; your edit survives updates"
-    );
+    assert_eq!(odd["fix"], "edit its `tools` line");
     assert_eq!(odd["command"], serde_json::Value::Null);
     insta::assert_snapshot!(odd["tools"], @r#"
     [{"name":"LS","now":"Glob"},{"name":"LSTool","now":"Glob"},{"name":"read","now":"Read"},{"name":"TodoRead","now":"TodoWrite"},{"name":"Computer","now":null}]

@@ -531,7 +531,7 @@ fn check_finds_what_is_wrong_and_says_how_to_fix_it() {
                .claude/agents/analyst.md:4
                agentpkg set analyst modernise=true
     --- stderr
-    1 file is unmanaged; `agentpkg adopt` finds out where it is from.
+    1 file is unmanaged; `agentpkg adopt --all --dry-run` finds out where it is from.
     error: the agents of this project have 3 errors and 2 warnings
     "#);
     let path = "project/.claude/agents/analyst.md";

@@ -205,3 +205,18 @@ fn a_list_that_is_left_changes_nothing() {
         assert_eq!(sandbox.files(), before);
     }
 }
+
+#[test]
+fn choosing_no_file_to_adopt_is_not_taken_for_having_none() {
+    let sandbox = two();
+    sandbox.write("project/.claude/agents/mine.md", agent("mine", "Mine."));
+    let mut terminal = Terminal::start(&sandbox, &["adopt"], &[]);
+    terminal.wait_for("> [ ] mine");
+    terminal.press("\r");
+    let screen = terminal.end();
+    assert!(screen.contains("Nothing was chosen."), "{screen}");
+    assert!(!screen.contains("nothing to adopt"), "{screen}");
+    std::fs::remove_file(sandbox.project(".claude/agents/mine.md")).unwrap();
+    let said = sandbox.run(&["adopt"]).code(0).all();
+    assert!(said.contains("There is nothing to adopt"), "{said}");
+}

@@ -305,7 +305,7 @@ fn check_looks_at_files_that_nobody_installed() {
         error  planner: several files have this name; Claude Code loads only .claude/agents/planner.md
                .claude/agents/mine.md
                .claude/agents/planner.md
-               rename one of them: `agentpkg install SPEC --as NAME`
+               change the `name` in .claude/agents/mine.md, or delete that file
 
         error  unnamed: Claude Code ignores it: it has no name
                .claude/agents/unnamed.md

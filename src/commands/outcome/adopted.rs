@@ -25,7 +25,9 @@ pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, conte
         show_unmanaged(unmanaged, ui);
     }
     if adopted.is_empty() {
-        if outcome.unmanaged.is_empty() && outcome.failures.is_empty() {
+        if outcome.is_nothing_chosen {
+            ui.note("Nothing was chosen.");
+        } else if outcome.unmanaged.is_empty() && outcome.failures.is_empty() {
             ui.note("There is nothing to adopt: agentpkg manages every file of the agents folder.");
         }
         return;

@@ -66,15 +66,16 @@ impl Loss {
         }
     }
 
-    /// What to do about it.
+    /// What to do about it, and whether that is an edit of the file.
     #[must_use]
-    pub fn how_to_fix(&self) -> &'static str {
+    pub fn how_to_fix(&self) -> (&'static str, bool) {
         match self {
-            Self::Repeated { .. } => "keep one of them; your edit survives updates",
-            Self::Mixed { .. } => {
-                "make sure that it is the agent that you mean; `--as` gives it another name"
-            }
-            Self::CutShort { .. } => "write that `---` in another way; your edit survives updates",
+            Self::Repeated { .. } => ("keep one of them", true),
+            Self::Mixed { .. } => (
+                "make sure that it is the agent that you mean; `--as` gives it another name",
+                false,
+            ),
+            Self::CutShort { .. } => ("write that `---` in another way", true),
         }
     }
 }

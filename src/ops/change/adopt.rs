@@ -230,8 +230,13 @@ fn decide(
         }
         Searched::Unknown(mut nearest) => {
             nearest.retain(|found| found.percent >= LEAST_SHOWN);
-            let why = "no origin found".to_owned();
-            leave(planner, (&stem, file.is_named), why, likely(&nearest));
+            let why = if nearest.is_empty() {
+                "no origin found"
+            } else {
+                "no version is near enough"
+            };
+            let named = (stem.as_str(), file.is_named);
+            leave(planner, named, why.to_owned(), likely(&nearest));
             Ok(())
         }
     }

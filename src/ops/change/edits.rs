@@ -6,6 +6,7 @@ use super::item::{Item, State};
 use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
+use crate::domain::count::few;
 use crate::domain::definition::ignored;
 use crate::domain::folder::Folder;
 use crate::domain::lineage::kept;
@@ -17,8 +18,43 @@ use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
 use crate::ops::beside::Taken;
 use crate::ops::candidate::as_written;
+use crate::ops::report::{Event, Frontend};
 use crate::store::agreement::spec_of;
 use crate::store::lockfile::LockedAgent;
+
+const REPLACES_FILE: &str = "replaces a file that agentpkg did not write";
+const REPLACES_EDITS: &str = "replaces your edits";
+
+/// Says which files a dry run with `--force` would replace, although a person wrote them or edited them.
+pub(super) fn say_replaced(
+    plan: &Plan,
+    scene: &Scene<'_>,
+    goal: &Goal,
+    frontend: &mut dyn Frontend,
+) {
+    if !goal.is_dry_run {
+        return;
+    }
+    let project = &scene.session.project;
+    for (note, what) in [
+        (
+            REPLACES_FILE,
+            "would replace files that agentpkg did not write",
+        ),
+        (REPLACES_EDITS, "would replace your edits of files"),
+    ] {
+        let replaced = plan
+            .active()
+            .filter(|item| item.notes.iter().any(|own| own == note));
+        let replaced: Vec<String> = replaced
+            .map(|item| project.shown_path(&item.name, item.folder()))
+            .collect();
+        if !replaced.is_empty() {
+            let (files, copy) = (few(&replaced, ", "), copies_in(scene));
+            frontend.report(Event::warning(format!("{what}: {files}; {copy}")));
+        }
+    }
+}
 
 /// Finds out what an install makes of the file as it is: a clean one is replaced, an edited one whose upstream is the same keeps its
 /// edits, and everything else is in the way, unless it `is_forced`.
@@ -39,6 +75,12 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
         }
         _ if digest == candidate.unedited() => item.base.clone_from(&item.candidate.bytes),
         _ if is_forced => {
+            let (before, now) = (item.before.as_ref(), ours.digest());
+            match before.map(LockedAgent::unedited) {
+                None => item.notes.push(REPLACES_FILE.to_owned()),
+                Some(unedited) if unedited != now => item.notes.push(REPLACES_EDITS.to_owned()),
+                Some(_) => {}
+            }
             item.base = ours;
             item.pins.clear();
         }
@@ -195,6 +237,7 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
     let version = version.filter(|_| first.is_named);
     let version = version.map_or_else(String::new, |version| format!("@{version}"));
     let spec = spec_of(&first.candidate.locked) + &version;
+    let failure = adopting(failure, scene, first, &spec);
     if goal.edits == Edits::Merge {
         return failure.hint("move it away, then run the command again");
     }
@@ -203,12 +246,6 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
             "`--force` is for the agents that you name: add `{spec}` to the command"
         ));
     }
-    let failure = if first.before.is_none() && is_like(first) {
-        let adopt = Command::new(["adopt", first.name.as_str(), "--from", &spec]);
-        failure.hint(Advice::run(adopt).and(" takes your file as edits of that agent"))
-    } else {
-        failure
-    };
     let project = &scene.session.project;
     let failure = if first.is_named {
         let locked = &first.candidate.locked;
@@ -221,15 +258,36 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
     } else {
         failure
     };
-    let copy = format!(
-        "a copy stays in {}",
-        project.display(&project.state_folder().join("history"))
-    );
+    let copy = copies_in(scene);
     if first.is_named || matches!(goal.what, What::Manifest) {
         return failure.hint(format!("`--force` replaces it; {copy}"));
     }
     let force = Command::new(["install", &spec, "--force"]);
     failure.hint(Advice::run(force).and(format!(" replaces it; {copy}")))
+}
+
+/// Where the copies of replaced files stay.
+fn copies_in(scene: &Scene<'_>) -> String {
+    let project = &scene.session.project;
+    let history = project.display(&project.state_folder().join("history"));
+    format!("a copy stays in {history}")
+}
+
+/// The way to keep a file that agentpkg did not write as it is and have it updated, if it can be adopted. `spec`: the agent in whose way
+/// it is.
+fn adopting(failure: Failure, scene: &Scene<'_>, item: &Item, spec: &str) -> Failure {
+    let name = item.name.as_str();
+    // An entry of its own name keeps a file from being adopted.
+    if item.before.is_some() || scene.manifest.agents().contains_key(&item.name) {
+        return failure;
+    }
+    failure.hint(if is_like(item) {
+        let adopt = Command::new(["adopt", name, "--from", spec]);
+        Advice::run(adopt).and(" takes your file as edits of that agent")
+    } else {
+        let adopt = Command::new(["adopt", name]);
+        Advice::run(adopt).and(" looks for the version that your file is from, and takes it over")
+    })
 }
 
 /// Whether a file that is in the way is like the agent that would replace it.

@@ -22,7 +22,14 @@ pub(super) fn leaving(plan: &mut Plan, scene: &Scene<'_>, names: &[String]) -> R
         };
         match AgentName::new(text).ok().filter(is_known) {
             Some(name) => named.insert(name),
-            None => return Err(unknown::agent(text, manifest.agents().keys(), lockfile)),
+            None => {
+                return Err(unknown::agent(
+                    scene.session,
+                    text,
+                    manifest.agents().keys(),
+                    lockfile,
+                ));
+            }
         };
     }
     let is_named = |name: &AgentName| named.contains(name);

@@ -194,7 +194,13 @@ fn select<'s>(scene: &'s Scene<'_>, names: &[String]) -> Result<Vec<&'s AgentNam
     }
     let find = |text: &String| {
         (known.keys().find(|name| name.as_str() == text)).ok_or_else(|| {
-            unknown::of_manifest(text, known.keys(), &scene.manifest, &scene.lockfile)
+            unknown::of_manifest(
+                scene.session,
+                text,
+                known.keys(),
+                &scene.manifest,
+                &scene.lockfile,
+            )
         })
     };
     let mut selected: Vec<&AgentName> = Vec::new();

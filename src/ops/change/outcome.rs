@@ -163,6 +163,8 @@ pub struct Outcome {
     pub passed: Vec<Passed>,
     /// Agents that those which are written may start, that their sources have, and that are not installed.
     pub offers: Vec<NamedAgent>,
+    /// Whether a person chose none of the files that could be adopted.
+    pub is_nothing_chosen: bool,
     /// Files that were not adopted.
     pub unmanaged: Vec<Unmanaged>,
     /// How many files changed, or would; 0 if everything was as it should be.
@@ -427,9 +429,16 @@ impl Outcome {
                 few(several, ", ")
             ),
         };
-        let from = Command::new(["adopt", "NAME", "--from", "SPEC"]);
+        let mut open = self.unmanaged.iter().filter(|file| file.is_open);
+        let near = open.find_map(|file| Some((file.name.as_str(), file.candidates.first()?)));
         let failure = Failure::new(Kind::Consent, message);
-        Some(failure.hint(Advice::run(from).and(" names the version that a file was made from")))
+        Some(failure.hint(if let Some((name, nearest)) = near {
+            let from = Command::new(["adopt", name, "--from", &nearest.spec]);
+            Advice::run(from).and(" takes the file as edits of the agent that is nearest to it")
+        } else {
+            let from = Command::new(["adopt", "NAME", "--from", "SPEC"]);
+            Advice::run(from).and(" names the version that a file was made from")
+        }))
     }
 
     /// What is left to decide.

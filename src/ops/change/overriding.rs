@@ -33,7 +33,8 @@ impl Planner<'_, '_> {
         let mut known = reachable(manifest, lockfile);
         known.extend(entries);
         let found = known.iter().copied().find(|name| name.as_str() == typed);
-        let name = found.ok_or_else(|| unknown::of_manifest(typed, known, manifest, lockfile))?;
+        let name = found
+            .ok_or_else(|| unknown::of_manifest(scene.session, typed, known, manifest, lockfile))?;
         let wanted = &manifest.entry(name);
         let is_entry = manifest.agents().contains_key(name);
         let Some(locked) = scene.lockfile.agents.get(name) else {

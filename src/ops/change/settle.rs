@@ -50,6 +50,7 @@ pub(super) fn settle(
         return Err(refusal);
     }
     refuse_broken(plan, scene, goal);
+    edits::say_replaced(plan, scene, goal, frontend);
     together::skip_together(plan, scene);
     let settled = needs::settle(plan, scene, goal, frontend)?;
     if open.was_asked && goal.edits == Edits::Merge && plan.active().next().is_some() {

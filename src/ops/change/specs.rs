@@ -13,6 +13,7 @@ use crate::error::{Advice, Failure, Result};
 use crate::ops::beside::Taken;
 use crate::ops::gone::GoneAgent;
 use crate::ops::latest;
+use crate::ops::own;
 use crate::ops::report::{Answers, Frontend};
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
@@ -119,7 +120,7 @@ fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
     Ok(asked)
 }
 
-/// A spec that was typed.
+/// A spec that was typed as a place to install from.
 pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
     let spec = Spec::parse(text).map_err(|error| {
         let failure = Failure::usage(error.to_string());
@@ -129,7 +130,11 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
         }
         failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
     })?;
-    Ok(session.typed_spec(spec))
+    let spec = session.typed_spec(spec);
+    if let Place::Source(source) = &spec.place {
+        own::refuse_source(session, source)?;
+    }
+    Ok(spec)
 }
 
 impl<'a> Planner<'a, '_> {

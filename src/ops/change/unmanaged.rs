@@ -1,4 +1,4 @@
-//! The files of the agents folder that agentpkg did not write: which there are, which of them can be adopted, and how the others are left.
+//! The files of the agents folder that agentpkg did not write: which of them can be adopted, and how the others are left.
 
 use super::goal::Files;
 use super::item::Item;
@@ -10,30 +10,9 @@ use crate::domain::folder::Folder;
 use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::error::Failure;
-use crate::ops::session::Session;
 use crate::ops::unknown;
-use crate::store::loaded::{self, FoundAgent, LoadedSet};
-use crate::store::lockfile::Lockfile;
-
-/// The files of the agents folder that agentpkg did not write, by their paths below it.
-pub(in crate::ops) fn unmanaged_in(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
-    let files = set.own().map(|agent| agent.below.clone());
-    files.filter(|file| lockfile.at(file).is_none()).collect()
-}
-
-/// The same, read now, without `.md`.
-pub(in crate::ops) fn unmanaged(session: &Session, lockfile: &Lockfile) -> Vec<String> {
-    let project = &session.project;
-    let set = loaded::read(project, &session.environment, project.root());
-    stems(&set, lockfile)
-}
-
-fn stems(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
-    let files = unmanaged_in(set, lockfile).into_iter();
-    files
-        .filter_map(|file| file.strip_suffix(".md").map(str::to_owned))
-        .collect()
-}
+use crate::ops::unmanaged::{self as files, below, stems};
+use crate::store::loaded::{FoundAgent, LoadedSet};
 
 /// A file that can be adopted.
 #[derive(Debug)]
@@ -120,19 +99,8 @@ fn twin(other: &str, is_hidden: bool) -> String {
 
 /// The file that a name means: a path below the agents folder, or the name of a file at any depth.
 fn meant(scene: &Scene<'_>, all: &[String], typed: &str) -> Result<String, Failure> {
-    let typed = typed.strip_suffix(".md").unwrap_or(typed);
-    let project = &scene.session.project;
-    let folder = project.display(project.agents_folder());
-    // A path of the project, as shells complete it and other commands print it.
-    let path = typed.strip_prefix("./").unwrap_or(typed);
-    let path = path.strip_prefix(folder.as_str());
-    let path = path.and_then(|path| path.strip_prefix('/'));
-    let typed = path.unwrap_or(typed);
-    if all.iter().any(|stem| stem == typed) {
-        return Ok(typed.to_owned());
-    }
-    let file_name = |stem: &String| stem.rsplit('/').next().unwrap_or_default() == typed;
-    let found: Vec<&String> = all.iter().filter(|stem| file_name(stem)).collect();
+    let typed = below(scene.session, typed);
+    let found = files::meant(all, typed);
     match found.as_slice() {
         [stem] => Ok((*stem).clone()),
         [] => Err(not_here(scene, all, typed)),
@@ -154,7 +122,7 @@ fn not_here(scene: &Scene<'_>, all: &[String], stem: &str) -> Failure {
         .filter_map(|stem| Folder::split(stem).ok())
         .map(|(_, name)| name)
         .collect();
-    unknown::agent(stem, &names, &scene.lockfile)
+    unknown::agent(scene.session, stem, &names, &scene.lockfile)
 }
 
 /// A file that can be adopted, with what it holds; or why it cannot.

@@ -16,6 +16,7 @@ use crate::ops::base;
 use crate::ops::candidate::{Candidate, as_written};
 use crate::ops::past::Changed;
 use crate::ops::report::{Event, Frontend};
+use crate::ops::session::Session;
 use crate::ops::unknown;
 use crate::store::lockfile::Lockfile;
 use crate::store::project::MAX_AGENT;
@@ -30,7 +31,7 @@ pub(super) fn items(
 ) -> Result<()> {
     let waiting = pending::names(&scene.session.project)?;
     let lockfile = &scene.lockfile;
-    for name in &select(&waiting, names, lockfile)? {
+    for name in &select(scene.session, &waiting, names, lockfile)? {
         let Some(pending) = pending::load(&scene.session.project, name)? else {
             continue;
         };
@@ -63,6 +64,7 @@ pub(super) fn items(
 
 /// Those of the agents with a pending update that are named, or all.
 pub(in crate::ops) fn select(
+    session: &Session,
     waiting: &[AgentName],
     names: &[String],
     lockfile: &Lockfile,
@@ -78,16 +80,26 @@ pub(in crate::ops) fn select(
             .iter()
             .find(|name| name.as_str() == stem)
             .cloned()
-            .ok_or_else(|| not_waiting(stem, text, waiting, lockfile))
+            .ok_or_else(|| not_waiting(session, (stem, text), waiting, lockfile))
     };
     names.iter().map(find).collect()
 }
 
 /// That no update is pending under a name.
-fn not_waiting(stem: &str, text: &str, waiting: &[AgentName], lockfile: &Lockfile) -> Failure {
+fn not_waiting(
+    session: &Session,
+    (stem, text): (&str, &str),
+    waiting: &[AgentName],
+    lockfile: &Lockfile,
+) -> Failure {
     let is_installed = lockfile.agents.keys().any(|name| name.as_str() == stem);
     if !is_installed {
-        return unknown::agent(text, waiting.iter().chain(lockfile.agents.keys()), lockfile);
+        return unknown::agent(
+            session,
+            text,
+            waiting.iter().chain(lockfile.agents.keys()),
+            lockfile,
+        );
     }
     let failure = Failure::failed(format!("`{stem}` has no pending update"));
     let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();

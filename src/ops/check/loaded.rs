@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Checker;
 use super::finding::{Finding, Fix};
 use crate::domain::budget::{LIMIT, shortening, shown};
+use crate::domain::count::few;
 use crate::domain::loaded::Layer;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -217,13 +218,7 @@ impl Checker<'_> {
             let place = &set.places[index];
             let last = files.last().map_or("", |agent| agent.shown.as_str());
             let message = format!("several files have this name; Claude Code loads only {last}");
-            let fix: Fix = if place.is_own {
-                Advice::say("rename one of them: ")
-                    .and_run(Command::new(["install", "SPEC", "--as", "NAME"]))
-                    .into()
-            } else {
-                "rename one of them".into()
-            };
+            let fix = self.same_name(set, &files);
             let paths = files.iter().map(|agent| agent.shown.clone()).collect();
             self.findings.push(Finding {
                 is_about_machine: place.layer.is_about_machine() && !place.is_own,
@@ -234,6 +229,45 @@ impl Checker<'_> {
         }
     }
 
+    /// What to do about several files of one name. Only an installed agent gets another one by a command.
+    fn same_name(&self, set: &LoadedSet, files: &[&FoundAgent]) -> Fix {
+        let (installed, others): (Vec<&FoundAgent>, Vec<&FoundAgent>) = files
+            .iter()
+            .partition(|agent| self.is_installed(set, agent));
+        let shown: Vec<&str> = others.iter().map(|agent| agent.shown.as_str()).collect();
+        match shown.as_slice() {
+            [] => Advice::say("rename one of them: ")
+                .and_run(Command::new(["install", "SPEC", "--as", "NAME"]))
+                .into(),
+            [one] if !installed.is_empty() => {
+                format!("change the `name` in {one}, or delete that file").into()
+            }
+            _ if installed.is_empty() => {
+                "change the `name` in all but one of them, or delete those files".into()
+            }
+            several => format!(
+                "change the `name` in {}, or delete these files",
+                few(several, " and in ")
+            )
+            .into(),
+        }
+    }
+
+    /// How to edit files at these places, and that the edit stays where an update would come over it.
+    pub(super) fn edit(&self, how: &str, places: &[String]) -> Fix {
+        let project = &self.session.project;
+        let agents = self.lockfile.agents.iter();
+        let paths: Vec<String> = agents
+            .map(|(name, locked)| project.shown_path(name, &locked.folder))
+            .collect();
+        let is_managed = |place: &String| paths.iter().any(|path| is_in(place, path));
+        if !places.is_empty() && places.iter().all(is_managed) {
+            format!("{how}; your edit survives updates").into()
+        } else {
+            how.into()
+        }
+    }
+
     /// Marks the findings that are only about agents which another machine might not have.
     pub(super) fn mark_machine(&mut self, agents: &[AgentNeeds]) {
         let paths: Vec<&str> = agents
@@ -241,16 +275,16 @@ impl Checker<'_> {
             .filter(|agent| agent.is_about_machine)
             .map(|agent| agent.path.as_str())
             .collect();
-        let is_machine = |place: &String| {
-            paths.iter().any(|path| {
-                place
-                    .strip_prefix(path)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
-            })
-        };
+        let is_machine = |place: &String| paths.iter().any(|path| is_in(place, path));
         for finding in &mut self.findings {
             let is_all = !finding.places.is_empty() && finding.places.iter().all(is_machine);
             finding.is_about_machine |= is_all;
         }
     }
+}
+
+/// Whether a place is in the file with this path.
+fn is_in(place: &str, path: &str) -> bool {
+    let rest = place.strip_prefix(path);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
 }

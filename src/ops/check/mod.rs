@@ -10,7 +10,6 @@ mod servers;
 use std::collections::BTreeMap;
 
 use super::candidate::modern;
-use super::change::unmanaged::unmanaged_in;
 use super::idle::idle;
 use super::news::{Look, News};
 use super::policy;
@@ -19,6 +18,7 @@ use super::requirement::{
     self, AgentNeeds, MissingPart, OddTool, Other, Report, ServerState, World, is_of_plugin,
 };
 use super::session::Session;
+use super::unmanaged::unmanaged_in;
 use crate::domain::budget::shortening;
 use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
@@ -358,10 +358,14 @@ impl Checker<'_> {
         }
         self.parts(&report.parts);
         for lost in &report.lost {
+            let fix = match lost.loss.how_to_fix() {
+                (how, true) => self.edit(how, std::slice::from_ref(&lost.place)),
+                (how, false) => how.into(),
+            };
             self.findings.push(
                 Finding::warning("lost-text", &lost.agent, lost.loss.to_string())
                     .at(&lost.place)
-                    .fix(lost.loss.how_to_fix()),
+                    .fix(fix),
             );
         }
         let mut odd: BTreeMap<&str, Vec<&OddTool>> = BTreeMap::new();
@@ -444,7 +448,7 @@ impl Checker<'_> {
             },
         });
         let message = format!("{what}: {}", texts.join(", "));
-        let by_hand = || "edit its `tools` line; your edit survives updates".into();
+        let by_hand = || self.edit("edit its `tools` line", &places);
         let fix = self.modernising(agent, tools).unwrap_or_else(by_hand);
         self.findings.push(Finding {
             tools: absent.collect(),

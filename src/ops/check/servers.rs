@@ -54,10 +54,11 @@ impl Checker<'_> {
         if !server.lost_tools.is_empty() {
             let lost = server.lost_tools.join(", ");
             let message = format!("no longer has {lost}, which agents ask for");
+            let fix = self.edit("edit their `tools`", &places);
             self.findings.push(
                 Finding::warning("lost-tools", name, message)
                     .places(places)
-                    .fix("edit their `tools`; your edit survives updates"),
+                    .fix(fix),
             );
         }
     }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use self::content::Content;
 pub(super) use self::found::{Found, Searched};
+use super::own;
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
@@ -104,7 +105,10 @@ impl<'a> Pool<'a> {
                 (freshness, Reach::Head),
                 &mut |event| relay(frontend, event),
             );
-            let added = opened.and_then(|snapshot| pool.add(Rc::new(snapshot), look, frontend));
+            let added = opened.and_then(|snapshot| {
+                let own = own::below(session, source);
+                pool.add(Rc::new(snapshot), look, own.as_deref(), frontend)
+            });
             match added {
                 Ok(()) => {}
                 Err(failure) if look == Look::Fetched => return Err(failure),
@@ -124,10 +128,12 @@ impl<'a> Pool<'a> {
         &self.missing
     }
 
+    /// `own`: where in the source the agents folder is, whose files are from elsewhere.
     fn add(
         &mut self,
         snapshot: Rc<Snapshot<'a>>,
         look: Look,
+        own: Option<&str>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         if let Some(failure) = &snapshot.without_head {
@@ -141,6 +147,9 @@ impl<'a> Pool<'a> {
         let next = self.contents.iter().map(|known| known.agent + 1).max();
         let numbers = (self.sources.len(), next.unwrap_or(0));
         let mut found = content::of_source(&snapshot, past.as_ref(), numbers, watch)?;
+        if let Some(own) = own {
+            found.retain(|content| !content.path.starts_with(own));
+        }
         self.contents.append(&mut found);
         self.sources.push(snapshot);
         self.pasts.push(past);

@@ -23,9 +23,12 @@ fn a_foreign_file_in_the_way() {
         );
     };
     Situation::new(build).check([
-        row("install studio/planner")
-            .exits(1)
-            .says(&["planner.md", "--force", "--as"]),
+        row("install studio/planner").exits(1).says(&[
+            "agentpkg adopt planner",
+            "planner.md",
+            "--force",
+            "--as",
+        ]),
         row("install studio/planner --yes")
             .exits(1)
             .says(&["planner.md"]),
@@ -39,13 +42,16 @@ fn a_foreign_file_in_the_way() {
         row("install studio/planner --force")
             .changes("+lock ~manifest ~planner")
             .leaves("planner", "Plans."),
-        row("install studio/planner --force --dry-run").says(&["planner.md"]),
+        row("install studio/planner --force --dry-run").says(&[
+            "would replace files that agentpkg did not write: .claude/agents/planner.md",
+            "a copy stays in .agentpkg/state/history",
+        ]),
         row("install studio/planner --force --locked").exits(1),
         row("install studio/planner --as mine").changes("+lock +mine ~manifest"),
         row("install studio --all")
             .exits(1)
             .changes("+lock +other ~manifest")
-            .says(&["planner.md"]),
+            .says(&["planner.md", "agentpkg adopt planner"]),
         row("install studio --all --yes")
             .exits(1)
             .changes("+lock +other ~manifest")
