@@ -1,6 +1,8 @@
 //! What a person meets who has just begun: dry runs that say what they would ask, pending updates that no command hides, and typos that
 //! are called typos.
 
+use serde_json::{Value, json};
+
 use crate::adopt::{PLANNER, Stage, agent};
 use crate::support::repo::run_git;
 use crate::support::sandbox::Sandbox;
@@ -283,4 +285,22 @@ fn a_checkout_is_offered_as_a_repository() {
     let (spec, _) = spec.split_once('`').unwrap();
     let _ = sandbox.run(&["install", spec]).code(0);
     assert!(sandbox.read("agentpkg.lock").contains("1.2.0"));
+}
+
+/// What is disallowed is shown as disallowed by every command that says what an agent may use.
+#[test]
+fn what_is_disallowed_is_said_with_every_tool() {
+    let sandbox = Sandbox::new();
+    let fields = "name: safe\ndescription: Reads only.\ndisallowedTools: Bash, PowerShell, Monitor, Edit, Write, NotebookEdit\n";
+    sandbox.write("upstream/safe.md", &format!("---\n{fields}---\n\nReads.\n"));
+    let uses = "may use every tool except Bash, PowerShell, Monitor, Edit, Write, NotebookEdit (it has no `tools` line) can reach the network ";
+    for command in [vec!["install", "../upstream/safe.md"], vec!["info", "safe"]] {
+        let said = sandbox.run(&command).code(0).all();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert!(words.join(" ").contains(uses), "{said}");
+    }
+    let document = sandbox.run(&["info", "safe", "--json"]).code(0).json();
+    assert_eq!(document["adapted"]["tools"], Value::Null);
+    assert_eq!(document["adapted"]["disallowed_tools"][0], "Bash");
+    assert_eq!(document["powers"], json!([]));
 }
