@@ -479,6 +479,8 @@ fn an_update_says_what_a_new_server_is() {
     insta::assert_snapshot!(output.stderr, @r#"
          Checked 1 source
          Updated analyst
+                 + Bash  can run any command
+                 + mcp__context7__query-docs  of the MCP server context7
            Added context7 to .mcp.json
 
       server    tools  status
