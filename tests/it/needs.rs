@@ -469,7 +469,6 @@ fn an_update_says_what_a_new_server_is() {
       analyst: + mcp__context7__query-docs  of the MCP server context7
 
     hint: if that is meant: `agentpkg update --allow Bash,mcp__context7`
-    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     let output = run(
         &sandbox,

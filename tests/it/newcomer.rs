@@ -388,3 +388,27 @@ fn a_permission_of_an_update_that_is_deferred_is_named_and_asked_about_when_it_i
     let allowed = allowed.code(0).all();
     assert!(allowed.contains("+ Bash  can run any command"), "{allowed}");
 }
+
+#[test]
+fn yes_is_offered_only_where_something_else_would_be_written() {
+    let sandbox = with_planner();
+    let offered = "or with `--yes` instead";
+    let set = sandbox
+        .run(&["set", "planner", "tools+=Bash"])
+        .code(4)
+        .all();
+    assert!(!set.contains(offered), "{set}");
+    offer(&sandbox, "Read, Bash", "Plans.");
+    let alone = sandbox.run(&["update"]).code(4).all();
+    assert!(!alone.contains(offered), "{alone}");
+    let helper = |text: &str| format!("---\nname: helper\ndescription: Helps.\n---\n\n{text}\n");
+    sandbox.write("upstream/agents/helper.md", helper("Helps."));
+    let _ = sandbox.run(&["install", "studio/helper"]).code(0);
+    let current = sandbox.run(&["update"]).code(4).all();
+    assert!(!current.contains(offered), "{current}");
+    sandbox.write("upstream/agents/helper.md", helper("Helps more."));
+    let both = sandbox.run(&["update"]).code(4).all();
+    assert!(both.contains(offered), "{both}");
+    let named = sandbox.run(&["update", "planner"]).code(4).all();
+    assert!(!named.contains(offered), "{named}");
+}
