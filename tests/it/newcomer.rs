@@ -390,6 +390,38 @@ fn a_permission_of_an_update_that_is_deferred_is_named_and_asked_about_when_it_i
 }
 
 #[test]
+fn a_tool_that_was_mistyped_is_not_added() {
+    let sandbox = with_planner();
+    for (typed, meant) in [
+        ("tools+=Wriet", "Write"),
+        ("tools+=bash", "Bash"),
+        ("tools+=bash(git *)", "Bash(git *)"),
+        ("disallowedTools+=Bsh", "Bash"),
+    ] {
+        let said = sandbox.run(&["set", "planner", typed]).code(2).all();
+        assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+    }
+    for typed in [
+        "tools+=Write",
+        "tools+=Bash(git *)",
+        "tools+=mcp__bsh__x",
+        "tools+=Task",
+        "tools+=Frobnicate",
+    ] {
+        let _ = sandbox.run(&["set", "planner", typed, "--dry-run"]).code(0);
+    }
+    // In the manifest it is a warning: Claude Code may have a new tool of that name.
+    let manifest = sandbox.read("agentpkg.toml");
+    let entry = "planner = { registry = \"studio\", tools = { add = [\"Wriet\"] } }";
+    let manifest = manifest.replace("planner = { registry = \"studio\" }", entry);
+    sandbox.write("project/agentpkg.toml", manifest);
+    let said = sandbox.run(&["install", "--allow", "all"]).code(0).all();
+    assert!(said.contains("did you mean `Write`?"), "{said}");
+    let said = sandbox.run(&["check"]).code(0).all();
+    assert!(said.contains("did you mean `Write`?"), "{said}");
+}
+
+#[test]
 fn yes_is_offered_only_where_something_else_would_be_written() {
     let sandbox = with_planner();
     let offered = "or with `--yes` instead";
