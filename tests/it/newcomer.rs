@@ -444,3 +444,17 @@ fn yes_is_offered_only_where_something_else_would_be_written() {
     let named = sandbox.run(&["update", "planner"]).code(4).all();
     assert!(!named.contains(offered), "{named}");
 }
+
+#[test]
+fn a_pin_that_was_mistyped_is_warned_about() {
+    let sandbox = with_planner();
+    let manifest = sandbox.read("agentpkg.toml");
+    let entry = "planner = { registry = \"studio\", pin = [\"modell\", \"permission-mode\", \"owner\", \"color\"] }";
+    let manifest = manifest.replace("planner = { registry = \"studio\" }", entry);
+    sandbox.write("project/agentpkg.toml", manifest);
+    let said = sandbox.run(&["install"]).code(0).all();
+    for meant in ["model", "permissionMode"] {
+        assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+    }
+    assert_eq!(said.matches("did you mean").count(), 2, "{said}");
+}
