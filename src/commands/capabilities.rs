@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::capability::Gain;
+use crate::domain::capability::{Capabilities, is_taken};
 use crate::domain::count::counted;
 use crate::domain::definition::Loaded;
+use crate::domain::tool_rule::may_govern;
 use crate::ui::{sanitize, wrapped};
 
 /// What an agent may use and do, in lines for people.
 pub(super) fn lines(loaded: &Loaded, columns: usize) -> Vec<String> {
-    let names = loaded.tools.as_deref();
     let mut lines = labelled("may use", &tools(loaded), columns);
-    let can = abilities(names);
+    let can = Capabilities::of_loaded(loaded)
+        .abilities(loaded.tools.as_deref())
+        .join(", ");
     if !can.is_empty() {
         lines.extend(labelled("can", &can, columns));
     }
@@ -44,38 +46,40 @@ pub(super) fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
         .collect()
 }
 
-/// What the tools let it do, in a few words; empty: it only reads.
-fn abilities(tools: Option<&[String]>) -> String {
-    let Some(tools) = tools else {
-        return "run any command, change files, reach the network".to_owned();
-    };
-    let mut words: Vec<String> = Vec::new();
-    for tool in tools.iter().filter(|tool| !tool.starts_with("mcp__")) {
-        let meaning = Gain::Tool(tool.clone()).meaning();
-        if let Some(word) = meaning
-            .strip_prefix("can ")
-            .map(str::to_owned)
-            .filter(|word| !words.contains(word))
-        {
-            words.push(word);
-        }
-    }
-    words.join(", ")
-}
-
-/// The tools in words: built-in ones by name, those of MCP servers counted.
+/// The tools that are left to it, in words: built-in ones by name, those of MCP servers counted.
 pub(super) fn tools(loaded: &Loaded) -> String {
+    let disallowed: Vec<&String> = loaded.disallowed_tools.iter().collect();
     let Some(tools) = &loaded.tools else {
         let why = match (loaded.unclear.contains_key("tools"), loaded.has_tools_line) {
             (true, _) => "Claude Code may not understand its `tools` line",
             (_, true) => "its `tools` line has `*`",
             (_, false) => "it has no `tools` line",
         };
-        return format!("every tool ({why})");
+        return format!("every tool{} ({why})", except(&disallowed));
     };
-    if tools.is_empty() {
+    let left: Vec<&String> = tools
+        .iter()
+        .filter(|tool| !is_taken(&loaded.disallowed_tools, tool))
+        .collect();
+    if left.is_empty() {
         return "no tool".to_owned();
     }
+    // A rule that disallows part of a tool concerns those that are left.
+    let partly = |rule: &&String| left.iter().any(|tool| may_govern(rule, tool));
+    let disallowed: Vec<&String> = disallowed.into_iter().filter(partly).collect();
+    format!("{}{}", listed(&left), except(&disallowed))
+}
+
+/// What is excepted, after a space; empty: nothing.
+fn except(disallowed: &[&String]) -> String {
+    if disallowed.is_empty() {
+        return String::new();
+    }
+    format!(" except {}", listed(disallowed))
+}
+
+/// Tools in words: built-in ones by name, those of MCP servers counted.
+fn listed(tools: &[&String]) -> String {
     let (mcp, own): (Vec<&String>, Vec<&String>) =
         tools.iter().partition(|tool| tool.starts_with("mcp__"));
     let servers: BTreeSet<&str> = mcp
@@ -105,15 +109,20 @@ pub(super) fn tools(loaded: &Loaded) -> String {
 #[cfg(test)]
 mod tests {
     use super::tools;
-    use crate::domain::definition::{Definition, Verdict};
+    use crate::domain::capability::Capabilities;
+    use crate::domain::definition::{Definition, Loaded, Verdict};
 
-    /// The tools of an agent with this line in its frontmatter.
-    fn of(line: &str) -> String {
-        let text = format!("---\nname: a\ndescription: b\n{line}\n---\n");
+    /// An agent with these lines in its frontmatter.
+    fn loaded(fields: &str) -> Loaded {
+        let text = format!("---\nname: a\ndescription: b\n{fields}\n---\n");
         match Definition::parse(text.as_bytes()).verdict() {
-            Verdict::Loads(loaded) => tools(loaded),
+            Verdict::Loads(loaded) => loaded.clone(),
             Verdict::Skipped(reason) => panic!("{reason}"),
         }
+    }
+
+    fn of(line: &str) -> String {
+        tools(&loaded(line))
     }
 
     #[test]
@@ -127,6 +136,58 @@ mod tests {
             ("mcp__a__b, mcp__c__d", "2 tools of 2 MCP servers"),
         ] {
             assert_eq!(of(&format!("tools: {list}")), words);
+        }
+    }
+
+    #[test]
+    fn what_is_disallowed_is_neither_used_nor_can_it_be_done() {
+        for (fields, words, can) in [
+            (
+                "disallowedTools: Bash, Edit, Write",
+                "every tool except Bash, Edit, Write (it has no `tools` line)",
+                "run any command in PowerShell, change notebooks, reach the network",
+            ),
+            (
+                "tools: \"*\"\ndisallowedTools: [Bash, PowerShell, Monitor, WebFetch, WebSearch]",
+                "every tool except Bash, PowerShell, Monitor, WebFetch, WebSearch (its `tools` line has `*`)",
+                "change files",
+            ),
+            (
+                "disallowedTools: Bash(rm *)",
+                "every tool except Bash(rm *) (it has no `tools` line)",
+                "run any command, change files, reach the network",
+            ),
+            (
+                "disallowedTools: mcp__db",
+                "every tool except 1 tool of 1 MCP server (it has no `tools` line)",
+                "run any command, change files, reach the network",
+            ),
+            ("tools: Read, Bash\ndisallowedTools: Bash", "Read", ""),
+            (
+                "tools: Read, Bash(git *)\ndisallowedTools: Bash, Edit",
+                "Read",
+                "",
+            ),
+            (
+                "tools: Read, Bash\ndisallowedTools: Bash(rm *)",
+                "Read, Bash except Bash(rm *)",
+                "run any command",
+            ),
+            (
+                "tools: Read, mcp__db__get\ndisallowedTools: mcp__db",
+                "Read",
+                "",
+            ),
+            ("tools: Agent\ndisallowedTools: Task", "no tool", ""),
+            ("tools: Read\ndisallowedTools: Bash", "Read", ""),
+        ] {
+            let loaded = loaded(fields);
+            let abilities = Capabilities::of_loaded(&loaded).abilities(loaded.tools.as_deref());
+            assert_eq!(
+                (tools(&loaded).as_str(), abilities.join(", ").as_str()),
+                (words, can),
+                "{fields}"
+            );
         }
     }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::outcome::{ChangeDocument, finish, show_gains};
+use super::outcome::{ChangeDocument, finish, show_gained};
 use super::{Context, needs};
 use crate::domain::capability::Gain;
 use crate::error::Result;
@@ -112,19 +112,14 @@ fn typed(command: &str, name: &str, words: &[String], allowed: &[String]) -> Typ
     }
 }
 
-/// Shows what a dry run would ask about.
-fn show_asked(agent: &ChangedAgent, allowed: &[String], ui: &mut Ui) {
+/// Says what a dry run would ask about.
+fn note_asked(agent: &ChangedAgent, allowed: &[String], ui: &mut Ui) {
     let asked = agent.gains.iter().filter(|gain| !gain.is_allowed(allowed));
-    let asked: Vec<Gain> = asked.cloned().collect();
-    if asked.is_empty() {
-        return;
+    let words: Vec<String> = asked.map(Gain::word).collect();
+    if !words.is_empty() {
+        let words = words.join(",");
+        ui.note(format!("`--allow {words}` allows it without a question."));
     }
-    show_gains(&asked, ui);
-    let words: Vec<String> = asked.iter().map(Gain::word).collect();
-    ui.note(format!(
-        "Would ask about that; `--allow {}` allows it.",
-        words.join(",")
-    ));
 }
 
 /// Shows what the command of this `name` did, and how it ends. `words`: the assignments or keys.
@@ -153,8 +148,9 @@ fn show(
             for note in &agent.notes {
                 ui.warn(note.as_str());
             }
+            show_gained(agent, options.is_dry_run, ui);
             if options.is_dry_run {
-                show_asked(agent, &options.allowed, ui);
+                note_asked(agent, &options.allowed, ui);
             }
             if done.changes == 0 {
                 ui.note("Nothing changed.");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::definition::{Definition, Verdict, fields};
+use super::definition::{Definition, Loaded, Verdict, fields};
 use super::loaded::BUILT_IN;
 use super::powers;
 use super::tool_rule::{
@@ -13,6 +13,24 @@ use super::tool_rule::{
 
 /// The tools that the client gives to an agent with a memory.
 const MEMORY_TOOLS: [&str; 3] = ["Edit", "Read", "Write"];
+
+/// What an agent without a list of tools can do. Of each row, the first tool that is left says it.
+const EVERYTHING: [&[(&str, &str)]; 3] = [
+    &[
+        ("Bash", "run any command"),
+        ("PowerShell", "run any command in PowerShell"),
+        ("Monitor", "run any command in the background"),
+    ],
+    &[
+        ("Edit", "change files"),
+        ("Write", "change files"),
+        ("NotebookEdit", "change notebooks"),
+    ],
+    &[
+        ("WebFetch", "reach the network"),
+        ("WebSearch", "search the web"),
+    ],
+];
 
 /// The powers of one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,17 +85,7 @@ impl Capabilities {
     pub fn of(bytes: &[u8]) -> Self {
         let definition = Definition::parse(bytes);
         match definition.verdict() {
-            Verdict::Loads(loaded) => Self {
-                tools: loaded
-                    .tools
-                    .as_ref()
-                    .map(|tools| tools.iter().cloned().collect()),
-                disallowed: loaded.disallowed_tools.iter().cloned().collect(),
-                unclear: loaded.unclear.clone(),
-                powers: loaded.powers.clone(),
-                misspelt: loaded.misspelt.clone(),
-                replaces: BUILT_IN.into_iter().find(|name| *name == loaded.name),
-            },
+            Verdict::Loads(loaded) => Self::of_loaded(loaded),
             Verdict::Skipped(_) if definition.is_in_doubt() => {
                 let powers = definition.powers_in_doubt().into_iter();
                 Self {
@@ -99,6 +107,22 @@ impl Capabilities {
                 misspelt: BTreeMap::new(),
                 replaces: None,
             },
+        }
+    }
+
+    /// The capabilities of an agent that the client loads.
+    #[must_use]
+    pub fn of_loaded(loaded: &Loaded) -> Self {
+        Self {
+            tools: loaded
+                .tools
+                .as_ref()
+                .map(|tools| tools.iter().cloned().collect()),
+            disallowed: loaded.disallowed_tools.iter().cloned().collect(),
+            unclear: loaded.unclear.clone(),
+            powers: loaded.powers.clone(),
+            misspelt: loaded.misspelt.clone(),
+            replaces: BUILT_IN.into_iter().find(|name| *name == loaded.name),
         }
     }
 
@@ -175,10 +199,8 @@ impl Capabilities {
                         .any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old))
                 };
                 // Limits in the two lists are not subtracted from each other: it is not documented that they mean the same in both.
-                let is_taken =
-                    |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
                 has.iter()
-                    .filter(|tool| !had_it(tool) && !is_taken(tool))
+                    .filter(|tool| !had_it(tool) && !is_taken(&self.disallowed, tool))
                     .cloned()
                     .map(Gain::Tool)
                     .collect()
@@ -189,10 +211,8 @@ impl Capabilities {
 
     fn returned_tools(&self, before: &Self) -> Vec<Gain> {
         // A rule that names a tool removes that tool. A rule that limits one removes less, but also from other tools.
-        let is_left = |tool: &str| {
-            self.may_use(tool, may_meet)
-                && !self.disallowed.iter().any(|other| takes_whole(other, tool))
-        };
+        let is_left =
+            |tool: &str| self.may_use(tool, may_meet) && !is_taken(&self.disallowed, tool);
         let takes_as_much = |other: &String, tool: &String| {
             other != "*"
                 && covers(other, tool)
@@ -247,13 +267,32 @@ impl Capabilities {
 
     /// Whether there is a reading of its lists in which it has part of a tool. Only what is certainly disallowed is excluded.
     fn may_reach(&self, tool: &str) -> bool {
-        let is_taken = |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
+        let is_taken = |tool: &str| is_taken(&self.disallowed, tool);
         // A rule that overlaps a tool is gone when the tool is disallowed; one that only grants it belongs to another tool and may stand
         // without it.
         !is_taken(tool)
             && self.may_use(tool, |tool, own| {
                 may_give(own, tool) && !(may_meet(own, tool) && is_taken(own))
             })
+    }
+
+    /// What the tools that are left to it let it do, in words; empty: it only reads. `tools` are those that it lists, in the order in which
+    /// they are told. What servers offer is not known here.
+    #[must_use]
+    pub fn abilities(&self, tools: Option<&[String]>) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        let Some(tools) = tools else {
+            for alike in EVERYTHING {
+                let first = alike.iter().find(|(tool, _)| self.may_reach(tool));
+                words.extend(first.map(|(_, word)| (*word).to_owned()));
+            }
+            return words;
+        };
+        for tool in tools.iter().filter(|tool| self.may_reach(tool)) {
+            let word = of_tool(tool).strip_prefix("can ").map(str::to_owned);
+            words.extend(word.filter(|word| !words.contains(word)));
+        }
+        words
     }
 
     /// Whether it is uncertain what a list allowed before. The same text always allows the same.
@@ -395,6 +434,11 @@ impl fmt::Display for Gain {
             Self::MovedTag(_) => formatter.write_str(MOVED_TAG),
         }
     }
+}
+
+/// Whether entries of `disallowedTools` certainly disallow all of a tool.
+pub fn is_taken<'d>(disallowed: impl IntoIterator<Item = &'d String>, tool: &str) -> bool {
+    disallowed.into_iter().any(|taken| takes_whole(taken, tool))
 }
 
 /// Whether an entry of `disallowedTools` certainly disallows all of this. It is not documented that `*` disallows anything.

@@ -3,6 +3,9 @@
 /// How similar two names must be for one to be suggested in place of the other: 1 means equal.
 const ALIKE: f64 = 0.8;
 
+/// The number of letters from which two of them may be wrong in a typo.
+const LONG: usize = 8;
+
 /// The known name that is most similar to the typed one, ignoring case; `None` if none is similar.
 pub fn nearest<'n>(typed: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let typed = typed.to_lowercase();
@@ -15,9 +18,40 @@ pub fn nearest<'n>(typed: &str, known: impl IntoIterator<Item = &'n str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// The known name that `typed` is a typo of: one letter is wrong, or two in a longer word, or only its case or its hyphens are. `None` if it
+/// is known, or a word of its own. For what is refused or warned about, where [`nearest`] would be too easily satisfied.
+pub fn mistyped<'n>(typed: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let fold = |text: &str| text.replace(['-', '_'], "").to_lowercase();
+    let folded = fold(typed);
+    let most = if folded.chars().count() < LONG { 1 } else { 2 };
+    let mut best: Option<(usize, &str)> = None;
+    for name in known {
+        if name == typed {
+            return None;
+        }
+        let far = strsim::osa_distance(&fold(name), &folded);
+        if far <= most && best.is_none_or(|(least, _)| far < least) {
+            best = Some((far, name));
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{mistyped, nearest};
+
+    #[test]
+    fn a_typo_is_one_or_two_letters_away() {
+        let known = ["Write", "Bash", "WebFetch", "permissionMode"];
+        assert_eq!(mistyped("Wriet", known), Some("Write"));
+        assert_eq!(mistyped("bash", known), Some("Bash"));
+        assert_eq!(mistyped("WebFecthh", known), Some("WebFetch"));
+        assert_eq!(mistyped("permission-mode", known), Some("permissionMode"));
+        assert_eq!(mistyped("Bash", known), None);
+        assert_eq!(mistyped("Writer2", known), None);
+        assert_eq!(mistyped("WebBrowse", known), None);
+    }
 
     #[test]
     fn a_typo_is_like_the_name_and_another_word_is_not() {

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::capability::is_taken;
 use super::catalogue::{Catalogue, ToolMeaning};
 use super::definition::{Definition, tools_in};
 use super::digest::ObjectId;
@@ -225,7 +226,8 @@ impl Reader<'_> {
             self.found.is_every_tool = true;
             return;
         };
-        for text in tools.into_iter().filter(|text| !taken.contains(text)) {
+        let is_left = |text: &String| !taken.contains(text) && !is_taken(&taken, text);
+        for text in tools.into_iter().filter(is_left) {
             let place = self.place("tools", Origin::Tools, &text);
             if text == "*" {
                 self.found.is_every_tool = true;
@@ -234,12 +236,7 @@ impl Reader<'_> {
                 let (server, tool) = rest
                     .split_once("__")
                     .map_or((rest, None), |(server, tool)| (server, Some(tool)));
-                let is_taken = taken.iter().any(|other| {
-                    *other == format!("mcp__{server}") || *other == format!("mcp__{server}__*")
-                });
-                if !is_taken {
-                    self.server(server, tool.filter(|tool| *tool != "*"), place);
-                }
+                self.server(server, tool.filter(|tool| *tool != "*"), place);
             } else {
                 self.tool(text, place);
             }

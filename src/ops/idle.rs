@@ -1,11 +1,11 @@
-//! Removals from lists of tools that find nothing to remove, in words: a name that was mistyped must not seem to be gone.
+//! Changes of lists of tools that come to nothing, in words: a name that was mistyped must not seem to be gone, or there.
 
-use super::complete;
+use super::{complete, known_tools};
 use crate::domain::definition::{IdleRemoval, idle_removals};
 use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
 
-/// A removal that changes nothing, and what to say about it.
+/// A removal that changes nothing or an addition that is a typo, and what to say about it.
 pub(super) struct Idle {
     /// The assignment, `tools-=Bash`.
     pub(super) assignment: String,
@@ -13,23 +13,43 @@ pub(super) struct Idle {
     pub(super) words: String,
 }
 
-/// The removals of an agent that change nothing. `base`: its version without overrides.
+/// The removals of an agent that change nothing, and the additions that are typos. `base`: its version without overrides.
 pub(super) fn idle(base: &[u8], overrides: &Overrides) -> Vec<Idle> {
+    let mut told = mistyped(overrides);
     if overrides.lists.values().all(|list| list.remove.is_empty()) {
-        return Vec::new();
+        return told;
     }
     let tools: Vec<String> = complete::tools()
         .into_iter()
         .map(|(tool, _)| tool)
         .collect();
-    let told = |IdleRemoval { assignment, meant }: IdleRemoval| {
+    let tell = |IdleRemoval { assignment, meant }: IdleRemoval| {
         let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
         let meant = meant.unwrap_or_default();
         let words = format!("has nothing that `{assignment}` would remove{meant}");
         Idle { assignment, words }
     };
     let found = idle_removals(base, overrides, &tools).into_iter();
-    found.map(told).collect()
+    told.extend(found.map(tell));
+    told
+}
+
+/// The additions of what is probably a typo. `set` refuses them; they were written into agentpkg.toml by hand.
+fn mistyped(overrides: &Overrides) -> Vec<Idle> {
+    let mut found = Vec::new();
+    for (key, list) in &overrides.lists {
+        for tool in &list.add {
+            let Some(meant) = known_tools::meant(tool) else {
+                continue;
+            };
+            let assignment = format!("{key}+={tool}");
+            let words = format!(
+                "has `{assignment}`, and Claude Code knows no such tool; did you mean `{meant}`?"
+            );
+            found.push(Idle { assignment, words });
+        }
+    }
+    found
 }
 
 /// The same as notes about an agent. `line_of`: where an assignment is in agentpkg.toml, if it is there.

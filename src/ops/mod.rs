@@ -17,6 +17,7 @@ mod idle;
 pub mod info;
 pub mod init;
 pub mod install;
+mod known_tools;
 mod latest;
 pub mod list;
 pub mod loaded;

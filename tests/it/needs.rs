@@ -469,7 +469,6 @@ fn an_update_says_what_a_new_server_is() {
       analyst: + mcp__context7__query-docs  of the MCP server context7
 
     hint: if that is meant: `agentpkg update --allow Bash,mcp__context7`
-    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     let output = run(
         &sandbox,
@@ -479,6 +478,8 @@ fn an_update_says_what_a_new_server_is() {
     insta::assert_snapshot!(output.stderr, @r#"
          Checked 1 source
          Updated analyst
+                 + Bash  can run any command
+                 + mcp__context7__query-docs  of the MCP server context7
            Added context7 to .mcp.json
 
       server    tools  status

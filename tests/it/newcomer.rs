@@ -1,6 +1,8 @@
 //! What a person meets who has just begun: dry runs that say what they would ask, pending updates that no command hides, and typos that
 //! are called typos.
 
+use serde_json::{Value, json};
+
 use crate::adopt::{PLANNER, Stage, agent};
 use crate::support::repo::run_git;
 use crate::support::sandbox::Sandbox;
@@ -200,7 +202,7 @@ fn info_names_the_source_and_the_path_of_an_installed_agent() {
     assert_eq!(document["path"], ".claude/agents/chief.md");
     assert_eq!(
         stage.run("info team/planner --json").json()["path"],
-        serde_json::Value::Null
+        Value::Null
     );
 }
 
@@ -283,4 +285,176 @@ fn a_checkout_is_offered_as_a_repository() {
     let (spec, _) = spec.split_once('`').unwrap();
     let _ = sandbox.run(&["install", spec]).code(0);
     assert!(sandbox.read("agentpkg.lock").contains("1.2.0"));
+}
+
+/// What is disallowed is shown as disallowed by every command that says what an agent may use.
+#[test]
+fn what_is_disallowed_is_said_with_every_tool() {
+    let sandbox = Sandbox::new();
+    let fields = "name: safe\ndescription: Reads only.\ndisallowedTools: Bash, PowerShell, Monitor, Edit, Write, NotebookEdit\n";
+    sandbox.write("upstream/safe.md", format!("---\n{fields}---\n\nReads.\n"));
+    let uses = "may use every tool except Bash, PowerShell, Monitor, Edit, Write, NotebookEdit (it has no `tools` line) can reach the network ";
+    for command in [vec!["install", "../upstream/safe.md"], vec!["info", "safe"]] {
+        let said = sandbox.run(&command).code(0).all();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert!(words.join(" ").contains(uses), "{said}");
+    }
+    let document = sandbox.run(&["info", "safe", "--json"]).code(0).json();
+    assert_eq!(document["adapted"]["tools"], Value::Null);
+    assert_eq!(document["adapted"]["disallowed_tools"][0], "Bash");
+    assert_eq!(document["powers"], json!([]));
+}
+
+/// `planner` of the registry `studio` with these tools and this text.
+fn offer(sandbox: &Sandbox, tools: &str, text: &str) {
+    let fields = format!("name: planner\ndescription: Plans.\ntools: {tools}\n");
+    sandbox.write(
+        "upstream/agents/planner.md",
+        format!("---\n{fields}---\n\n{text}\n\nEnd.\n"),
+    );
+}
+
+/// A project with `planner`, which may only read.
+fn with_planner() -> Sandbox {
+    let sandbox = Sandbox::new();
+    offer(&sandbox, "Read", "Plans.");
+    let add = ["registry", "add", "../upstream", "--name", "studio"];
+    let _ = sandbox.run(&add).code(0);
+    let _ = sandbox.run(&["install", "studio/planner"]).code(0);
+    sandbox
+}
+
+#[test]
+fn a_permission_that_is_granted_is_shown_by_every_command_that_grants_it() {
+    let sandbox = with_planner();
+    let shows = |arguments: &[&str]| {
+        let dry_run = [arguments, &["--dry-run"]].concat();
+        for arguments in [dry_run.as_slice(), arguments] {
+            let said = sandbox.run(arguments).code(0).all();
+            let lines = said.lines().filter(|line| line.contains("+ Bash"));
+            let lines: Vec<&str> = lines.map(str::trim).collect();
+            assert_eq!(
+                lines,
+                ["+ Bash  can run any command"],
+                "{arguments:?}: {said}"
+            );
+        }
+    };
+    shows(&["set", "planner", "tools+=Bash", "--allow", "Bash"]);
+    let said = sandbox.run(&["unset", "planner", "tools"]).code(0).all();
+    assert!(!said.contains("+ Bash"), "{said}");
+    offer(&sandbox, "Read, Bash", "Plans.");
+    shows(&["update", "--allow", "Bash"]);
+    let _ = sandbox.run(&["set", "planner", "tools-=Bash"]).code(0);
+    shows(&["unset", "planner", "tools", "--allow", "all"]);
+    let _ = sandbox.run(&["undo"]).code(0);
+    shows(&["unset", "planner", "tools", "--allow", "Bash"]);
+    let sandbox = with_planner();
+    offer(&sandbox, "Read, Bash", "Plans.");
+    let installed = sandbox.run(&["install", "studio/planner", "--allow", "Bash"]);
+    let said = installed.code(0).all();
+    assert!(said.contains("+ Bash  can run any command"), "{said}");
+}
+
+#[test]
+fn a_permission_of_an_update_that_is_deferred_is_named_and_asked_about_when_it_is_resolved() {
+    let sandbox = with_planner();
+    let path = ".claude/agents/planner.md";
+    sandbox.write(
+        &format!("project/{path}"),
+        sandbox.read(path).replace("Plans.\n\n", "Plans mine.\n\n"),
+    );
+    offer(&sandbox, "Read, Bash", "Plans theirs.");
+    let deferred = sandbox
+        .run(&["update", "--conflicts=markers"])
+        .code(3)
+        .all();
+    assert!(
+        deferred.contains("+ Bash  can run any command\n             to be allowed when"),
+        "{deferred}"
+    );
+    let markers = ".agentpkg/conflicts/planner.md";
+    let decided = sandbox.read(markers);
+    let is_marker = |line: &&str| {
+        !["<<<", "|||", "===", ">>>"]
+            .iter()
+            .any(|mark| line.starts_with(mark))
+    };
+    let decided: Vec<&str> = decided.lines().filter(is_marker).collect();
+    sandbox.write(&format!("project/{markers}"), decided.join("\n") + "\n");
+    let refused = sandbox.run(&["resolve", "--continue"]).code(4).all();
+    assert!(refused.contains("+ Bash  can run any command"), "{refused}");
+    let allowed = sandbox.run(&["resolve", "--continue", "--allow", "Bash"]);
+    let allowed = allowed.code(0).all();
+    assert!(allowed.contains("+ Bash  can run any command"), "{allowed}");
+}
+
+#[test]
+fn a_tool_that_was_mistyped_is_not_added() {
+    let sandbox = with_planner();
+    for (typed, meant) in [
+        ("tools+=Wriet", "Write"),
+        ("tools+=bash", "Bash"),
+        ("tools+=bash(git *)", "Bash(git *)"),
+        ("disallowedTools+=Bsh", "Bash"),
+    ] {
+        let said = sandbox.run(&["set", "planner", typed]).code(2).all();
+        assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+    }
+    for typed in [
+        "tools+=Write",
+        "tools+=Bash(git *)",
+        "tools+=mcp__bsh__x",
+        "tools+=Task",
+        "tools+=Frobnicate",
+    ] {
+        let _ = sandbox.run(&["set", "planner", typed, "--dry-run"]).code(0);
+    }
+    // In the manifest it is a warning: Claude Code may have a new tool of that name.
+    let manifest = sandbox.read("agentpkg.toml");
+    let entry = "planner = { registry = \"studio\", tools = { add = [\"Wriet\"] } }";
+    let manifest = manifest.replace("planner = { registry = \"studio\" }", entry);
+    sandbox.write("project/agentpkg.toml", manifest);
+    let said = sandbox.run(&["install", "--allow", "all"]).code(0).all();
+    assert!(said.contains("did you mean `Write`?"), "{said}");
+    let said = sandbox.run(&["check"]).code(0).all();
+    assert!(said.contains("did you mean `Write`?"), "{said}");
+}
+
+#[test]
+fn yes_is_offered_only_where_something_else_would_be_written() {
+    let sandbox = with_planner();
+    let offered = "or with `--yes` instead";
+    let set = sandbox
+        .run(&["set", "planner", "tools+=Bash"])
+        .code(4)
+        .all();
+    assert!(!set.contains(offered), "{set}");
+    offer(&sandbox, "Read, Bash", "Plans.");
+    let alone = sandbox.run(&["update"]).code(4).all();
+    assert!(!alone.contains(offered), "{alone}");
+    let helper = |text: &str| format!("---\nname: helper\ndescription: Helps.\n---\n\n{text}\n");
+    sandbox.write("upstream/agents/helper.md", helper("Helps."));
+    let _ = sandbox.run(&["install", "studio/helper"]).code(0);
+    let current = sandbox.run(&["update"]).code(4).all();
+    assert!(!current.contains(offered), "{current}");
+    sandbox.write("upstream/agents/helper.md", helper("Helps more."));
+    let both = sandbox.run(&["update"]).code(4).all();
+    assert!(both.contains(offered), "{both}");
+    let named = sandbox.run(&["update", "planner"]).code(4).all();
+    assert!(!named.contains(offered), "{named}");
+}
+
+#[test]
+fn a_pin_that_was_mistyped_is_warned_about() {
+    let sandbox = with_planner();
+    let manifest = sandbox.read("agentpkg.toml");
+    let entry = "planner = { registry = \"studio\", pin = [\"modell\", \"permission-mode\", \"owner\", \"color\"] }";
+    let manifest = manifest.replace("planner = { registry = \"studio\" }", entry);
+    sandbox.write("project/agentpkg.toml", manifest);
+    let said = sandbox.run(&["install"]).code(0).all();
+    for meant in ["model", "permissionMode"] {
+        assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+    }
+    assert_eq!(said.matches("did you mean").count(), 2, "{said}");
 }

@@ -243,7 +243,6 @@ fn what_replaces_an_installed_agent_asks_for_what_it_gains() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg install studio/planner --allow Bash`
-    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     let output = sandbox
         .run(&["install", "studio/planner", "--dry-run"])

@@ -469,7 +469,6 @@ fn new_powers_need_leave() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update --allow Bash`
-    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     assert_eq!(sandbox.files(), before);
     let output = sandbox.run(&["update", "--yes"]).code(4);
@@ -1223,7 +1222,6 @@ fn hints_keep_what_was_typed() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update planner --mcp skip --theirs --allow Bash`
-    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     // The hinted command, typed exactly as shown, does what the hint says.
     let output = sandbox

@@ -3,6 +3,7 @@
 mod adopted;
 mod document;
 mod failures;
+mod gains;
 mod leaving;
 mod summary;
 
@@ -13,10 +14,10 @@ use unicode_width::UnicodeWidthStr as _;
 pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
 pub(super) use self::failures::{finish, note_pending, show_moved};
+pub(super) use self::gains::{show_gained, show_gains};
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
-use crate::domain::capability::Gain;
 use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
@@ -172,20 +173,7 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
             sanitize(&others)
         ));
     }
-    if is_dry_run && agent.powers.is_empty() {
-        show_gains(&agent.gains, ui);
-    }
-    show_gains(&agent.powers, ui);
-}
-
-pub(super) fn show_gains(gains: &[Gain], ui: &mut Ui) {
-    for gain in gains {
-        let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
-        ui.note(format!(
-            "{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}",
-            ""
-        ));
-    }
+    show_gained(agent, is_dry_run, ui);
 }
 
 /// Shows which agents were left out by a decision, or are gone upstream, and why.
@@ -416,8 +404,8 @@ fn show_changed(agent: &ChangedAgent, columns: Columns, is_dry_run: bool, ui: &m
                 sanitize(&conflict.reason)
             ));
         }
-        show_gains(&agent.gains, ui);
     }
+    show_gained(agent, is_dry_run, ui);
 }
 
 /// Shows the subjects of the commits that changed an agent. Only on a terminal; scripts have `--json`.

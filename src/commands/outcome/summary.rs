@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::gains::shown;
 use super::show_undo;
 use crate::domain::count::{FEW, counted, few, numbered};
 use crate::domain::shell::Command;
@@ -57,12 +58,10 @@ pub(super) fn show(changed: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
 
 /// Shows the powers that need a look, by kind.
 fn show_gains(changed: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
-    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut by_kind: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for agent in changed {
-        let gains = agent.gains.iter().filter(|_| is_dry_run);
-        for gain in agent.powers.iter().chain(gains) {
-            let kind = gain.key();
-            let names = by_kind.entry(kind).or_default();
+        for gain in shown(agent, is_dry_run) {
+            let names = by_kind.entry(gain.key().to_owned()).or_default();
             if names.last() != Some(&agent.name.as_str()) {
                 names.push(agent.name.as_str());
             }
@@ -71,7 +70,7 @@ fn show_gains(changed: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
     for (kind, names) in by_kind {
         ui.note(format!(
             "  {YELLOW}look at{YELLOW:#}   {}: {}",
-            sanitize(kind),
+            sanitize(&kind),
             named(&names)
         ));
     }

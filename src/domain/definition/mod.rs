@@ -46,7 +46,7 @@ const MAX_CLIENT_NAME: usize = 256;
 pub const MAX_FRONTMATTER: usize = 64 << 10;
 
 /// The fields that the client reads.
-const FIELDS: [&str; 23] = [
+pub const FIELDS: [&str; 23] = [
     "name",
     "description",
     "tools",

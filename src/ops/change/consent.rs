@@ -8,10 +8,8 @@ use super::scene::Scene;
 use crate::domain::capability::{ALLOWED_WORDS, Capabilities};
 use crate::domain::definition::fields::FIELDS;
 use crate::domain::likeness::nearest;
-use crate::domain::tool_rule::ALIASES;
 use crate::error::{Failure, Result};
-use crate::ops::complete;
-use crate::store::builtin;
+use crate::ops::{complete, known_tools};
 
 /// An agent that may do nothing.
 const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
@@ -29,13 +27,8 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
     }
     let fields = FIELDS.iter().map(|field| field.name);
     let listed: Vec<&str> = ALLOWED_WORDS.into_iter().chain(fields).collect();
-    let tools = complete::tools();
-    let tools = tools.iter().map(|(tool, _)| tool.as_str());
-    let retired = builtin::retired_tools();
-    let aliases = ALIASES.iter().flat_map(|(old, new)| [*old, *new]);
-    let tools: Vec<&str> = (tools.chain(aliases))
-        .chain(retired.keys().map(String::as_str))
-        .collect();
+    let tools = known_tools::all();
+    let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
     let servers = complete::configured(scene.session);
     let is_known = |word: &str| {
         let tool = word.split('(').next().unwrap_or(word);

@@ -17,6 +17,8 @@ pub(super) struct Open {
     pub(super) replaced: Vec<String>,
     /// The words for `--allow` that are missing.
     pub(super) withheld: Vec<String>,
+    /// Whether something would be written without what needs consent.
+    pub(super) has_rest: bool,
     /// Whether there are conflicts that nobody decides.
     pub(super) has_conflicts: bool,
 }
@@ -41,6 +43,7 @@ impl Open {
             replaced: Vec::new(),
             withheld: Vec::new(),
             has_conflicts: false,
+            has_rest: false,
         }
     }
 
@@ -77,7 +80,7 @@ impl Open {
             return Some(failure);
         }
         Some(match kinds {
-            [_, true, _] => failure.hint(
+            [_, true, _] if self.has_rest => failure.hint(
                 "or with `--yes` instead, which skips what needs consent and writes the rest",
             ),
             _ => failure,

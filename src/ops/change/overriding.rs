@@ -13,7 +13,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
 use crate::ops::report::Frontend;
-use crate::ops::unknown;
+use crate::ops::{known_tools, unknown};
 use crate::store::agreement::{reachable, spec_of};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -138,6 +138,12 @@ fn set(
             return Err(refused(&WrongOverride::NoAssignment(
                 assignment.to_string(),
             )));
+        }
+        if let Assignment::Add(_, tool) = assignment
+            && let Some(meant) = known_tools::meant(tool)
+        {
+            let what = format!("`{tool}` is not a tool that Claude Code knows");
+            return Err(Failure::usage(what).hint(format!("did you mean `{meant}`?")));
         }
         overrides
             .assign(assignment)

@@ -107,6 +107,15 @@ fn open_gains(item: &Item, goal: &Goal) -> Vec<Gain> {
     gains
 }
 
+/// Skips the agents that would gain what is not allowed.
+pub(super) fn leave_out(items: &mut [Item], goal: &Goal) {
+    for item in items {
+        if !open_gains(item, goal).is_empty() {
+            item.state = State::Skipped;
+        }
+    }
+}
+
 /// Everything that would be asked.
 pub(super) fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
     let mut asks = Vec::new();

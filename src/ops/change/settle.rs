@@ -4,7 +4,7 @@
 
 use super::edits;
 use super::goal::{Edits, Goal, What};
-use super::item::State;
+use super::item::{Item, State, Status};
 use super::needs::{self, Settled};
 use super::open::Open;
 use super::plan::Plan;
@@ -45,8 +45,11 @@ pub(super) fn settle(
             .for_each(|failure| open.refuse(failure));
     }
     let is_blocked = plan.items.iter().any(|item| item.is_blocked);
-    if let Some(refusal) = open.refused(&goal.typed, is_blocked) {
+    if open.refusal.is_some() {
         frontend.report(Event::Asks(powers::asks(&plan.items, goal)));
+        open.has_rest = has_rest(plan, scene, goal);
+    }
+    if let Some(refusal) = open.refused(&goal.typed, is_blocked) {
         return Err(refusal);
     }
     refuse_broken(plan, scene, goal);
@@ -57,6 +60,16 @@ pub(super) fn settle(
         confirm::confirm(plan, scene, frontend)?;
     }
     Ok(settled)
+}
+
+/// Whether something is left to write without what needs consent. The plan is no longer good for anything else then.
+fn has_rest(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> bool {
+    powers::leave_out(&mut plan.items, goal);
+    together::skip_together(plan, scene);
+    let is_same = |item: &Item| matches!(item.status(), Status::Current | Status::Edited);
+    plan.active().any(|item| !is_same(item))
+        || !plan.dismissed.is_empty()
+        || !plan.leaving.is_empty()
 }
 
 /// Notes which overrides that are new remove nothing. Commands whose screens have no notes say it at once.

@@ -7,7 +7,8 @@ use std::ops::Range;
 use toml_edit::{Document, Item, TableLike};
 
 use super::{FollowLinks, Manifest, Origin, Wanted, bare, is_bindable};
-use crate::domain::likeness::nearest;
+use crate::domain::definition::FIELDS;
+use crate::domain::likeness::{mistyped, nearest};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::overrides::{
     Assignment, DEFAULTS, LISTS, MODERNISE, Overrides, VALUES, WrongOverride, meant,
@@ -310,7 +311,10 @@ impl Reader<'_> {
             match key {
                 "git" | "path" => {}
                 "bind" => wanted.bind = self.bind(item)?,
-                "pin" => wanted.pins = self.strings(item)?,
+                "pin" => {
+                    wanted.pins = self.strings(item)?;
+                    self.warn_of_pins(name, &wanted.pins, warnings);
+                }
                 "registry" => {
                     let text = self.string(item)?;
                     let registry = RegistryName::new(text)
@@ -349,6 +353,18 @@ impl Reader<'_> {
             return Err(self.wrong(item, "`agent` and `file` cannot be used together"));
         }
         Ok(wanted)
+    }
+
+    /// Warns of pins that are typos. A key that is like none of Claude Code's may be the author's own.
+    fn warn_of_pins(&self, agent: &str, pins: &[String], warnings: &mut Vec<String>) {
+        for pin in pins {
+            if let Some(meant) = mistyped(pin, FIELDS) {
+                warnings.push(format!(
+                    "`{pin}`, which agent `{agent}` pins in {}, is not a key that Claude Code reads; did you mean `{meant}`?",
+                    self.path
+                ));
+            }
+        }
     }
 
     /// Reads the override of one key: a value, or names that are added and removed.

@@ -247,7 +247,8 @@ fn a_dry_run_says_what_would_be_asked() {
         said.contains("+ WebFetch") && said.contains("`--allow WebFetch`"),
         "{said}"
     );
-    assert!(!said.contains("+ Glob"), "{said}");
+    assert!(said.contains("+ Glob"), "{said}");
+    assert!(!said.contains("about Glob"), "{said}");
     let words = ["set", "planner", "tools+=WebFetch", "--dry-run", "--json"];
     let document = sandbox.run(&words).code(0).json();
     assert_eq!(document["asks"][0]["allow"], "WebFetch");
