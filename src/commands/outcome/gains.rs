@@ -7,14 +7,12 @@ use crate::ui::{DIM, Ui, YELLOW, sanitize};
 /// Which permissions of an agent a report shows, for every command: all that an agent has from its first installation, and what one that
 /// was there before gains. What was skipped gains nothing, and says by itself what it asked for.
 pub(super) fn shown(agent: &ChangedAgent, is_dry_run: bool) -> Vec<Gain> {
-    let mut shown = agent.powers.clone();
-    if is_dry_run || agent.is_written() || agent.status == Status::Marked {
-        let others = agent
-            .gains
-            .iter()
-            .filter(|gain| !agent.powers.contains(gain));
-        shown.extend(others.cloned());
+    if !is_dry_run && !agent.is_written() && agent.status != Status::Marked {
+        return Vec::new();
     }
+    let mut shown = agent.powers.clone();
+    let others = agent.gains.iter();
+    shown.extend(others.filter(|gain| !agent.powers.contains(gain)).cloned());
     shown
 }
 
