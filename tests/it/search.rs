@@ -394,11 +394,11 @@ fn the_program_alone_says_what_to_do_next() {
     --- stdout
     1 agent, 1 unmanaged
 
-      agentpkg update  1 agent has a newer version, as of the last fetch
-      agentpkg check   1 server is missing
-      agentpkg adopt   find where 1 unmanaged file is from
-      agentpkg status  every agent, and what you changed
-      agentpkg --help  all commands
+      agentpkg update                 1 agent has a newer version, as of the last fetch
+      agentpkg check                  1 server is missing
+      agentpkg adopt --all --dry-run  find where 1 unmanaged file is from
+      agentpkg status                 every agent, and what you changed
+      agentpkg --help                 all commands
     --- stderr
     "#);
 }
