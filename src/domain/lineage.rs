@@ -389,7 +389,7 @@ pub fn kept(text: &[u8], other: &[u8]) -> u32 {
     percent(&lines(text), &lines(other), &|_| 1.0)
 }
 
-/// The lines of a text that are not blank. Indexes keep them: whoever changes what they are raises the format of `store::index::past`.
+/// The lines of a text that are not blank. Indexes keep their hashes, so a change here needs a new format of `store::index::past`.
 #[must_use]
 pub fn lines(text: &[u8]) -> Lines {
     let mut hashes: Lines = hashed_lines(text).map(|(hash, _)| hash).collect();

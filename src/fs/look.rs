@@ -83,6 +83,7 @@ pub fn look(_path: &Path) -> Option<Look> {
     None
 }
 
+/// The same: nothing can be told from what the system says.
 #[must_use]
 #[cfg(not(unix))]
 pub(super) fn look_of(_metadata: &Metadata) -> Option<Look> {

@@ -109,7 +109,7 @@ pub fn install(
     change(session, &goal(options), frontend)
 }
 
-/// An outcome without changes, with the updates that are pending all the same.
+/// The outcome of an install that changes nothing, with the updates that are pending.
 fn with_pending(session: &Session, outcome: Outcome) -> Result<Outcome> {
     Ok(Outcome {
         pending: pending::names(&session.project)?,

@@ -90,18 +90,16 @@ impl Placed {
     }
 }
 
-/// The folder of a file that has the name of an agent which is not installed; of several files, that of the one that the client loads.
-/// `None`: there is none.
+/// The folders of the files that the client knows by their own names, by name. Of several files of one name, that of the one that it loads.
 #[must_use]
-pub fn folder_of(project: &Project, name: &AgentName) -> Option<Folder> {
-    let has_name = |file: &&File| {
+pub fn folders(project: &Project) -> BTreeMap<AgentName, Folder> {
+    let has_name_of_file = |file: &File| {
         let (own, _) = Definition::parse(&file.content.bytes()).in_plugin();
-        own.is_some_and(|own| own == name.as_str())
+        own.is_some_and(|own| own == file.name.as_str())
     };
-    let files = files(project).into_iter();
-    let named: Vec<File> = files.filter(|file| file.name == *name).collect();
-    let found = named.iter().rfind(has_name);
-    found.map(|file| file.folder.clone())
+    // The client loads the last one.
+    let named = files(project).into_iter().filter(has_name_of_file);
+    named.map(|file| (file.name, file.folder)).collect()
 }
 
 /// A file below the agents folder that may be an agent's.

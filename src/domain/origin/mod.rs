@@ -165,7 +165,7 @@ impl Versions {
         }
     }
 
-    /// The versions of which most words are left, though their lines are not, the likeliest first.
+    /// The versions that share most of their words with the text, though few of their lines; the likeliest come first.
     fn rewritten(
         &self,
         text: &[u8],

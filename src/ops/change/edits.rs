@@ -142,7 +142,7 @@ fn refuse_marked(plan: &mut Plan, scene: &Scene<'_>) {
 }
 
 /// Leaves out the agents whose file is not where agentpkg.lock has it while several others may be theirs: to write it again would make one
-/// more of them. Who names the agent with `--force` wants that.
+/// more of them. With `--force`, an agent that is named is written all the same.
 fn refuse_unsure(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) {
     let project = &scene.session.project;
     for item in &mut plan.items {
@@ -153,12 +153,7 @@ fn refuse_unsure(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) {
         let shown = |folder: &Folder| project.shown_path(&item.name, folder);
         let path = shown(item.folder());
         let install = Command::new(["install", &spec_of(&item.candidate.locked), "--force"]);
-        let failure = Failure::failed(format!(
-            "`{path}` is not there, and several files may be what became of it"
-        ))
-        .listing(folders.iter().map(shown))
-        .hint("leave one of them in the agents folder, then run the command again")
-        .hint(
+        let failure = unsure(&path, folders.iter().map(shown)).hint(
             Advice::say("or run ")
                 .and_run(install)
                 .and(format!(", which writes `{path}` again")),
@@ -166,6 +161,15 @@ fn refuse_unsure(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) {
         plan.failures.push(failure);
         item.skip("several files may be its own");
     }
+}
+
+/// That several files may be that of an agent. `path`: where it was.
+pub(super) fn unsure(path: &str, files: impl Iterator<Item = String>) -> Failure {
+    Failure::failed(format!(
+        "`{path}` is not there, and several files may be what became of it"
+    ))
+    .listing(files)
+    .hint("leave one of them in the agents folder, then run the command again")
 }
 
 /// That files are in the way. `others`: the agents beside the first.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::changes::{self, Next};
+use super::edits::unsure;
 use super::goal::{Edits, Goal, What};
 use super::pending;
 use super::scene::Scene;
@@ -91,7 +92,9 @@ pub(super) fn let_go(
                 .map(|folder| project.shown_path(name, folder))
                 .collect();
             if edited == Edited::Refuse && !goal.keeps_files {
-                return Err(refuse_unsure(&project.display(&path), files));
+                let failure = unsure(&project.display(&path), files.into_iter());
+                return Err(failure
+                    .hint("or add `--force`: agentpkg forgets the agent, and the files stay"));
             }
             gone.agents.push(Dropped {
                 name: name.clone(),
@@ -194,16 +197,6 @@ fn reason(name: &AgentName, before: &Lockfile) -> &'static str {
     } else {
         "not in agentpkg.toml"
     }
-}
-
-/// That nobody can tell which file is to be removed. `path`: where it was.
-fn refuse_unsure(path: &str, files: Vec<String>) -> Failure {
-    Failure::failed(format!(
-        "`{path}` is not there, and several files may be what became of it"
-    ))
-    .listing(files)
-    .hint("leave one of them in the agents folder, then run the command again")
-    .hint("or add `--force`: agentpkg forgets the agent, and the files stay")
 }
 
 fn refuse_edited(project: &Project, path: &Path) -> Failure {

@@ -307,13 +307,21 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             None => Capabilities::of(&item.result().bytes()).shown(),
             Some(_) => Vec::new(),
         },
-        adopted: match Definition::parse(&item.result().bytes()).verdict() {
-            Verdict::Loads(loaded) if item.is_adopted => Some(loaded.clone()),
-            _ => None,
-        },
+        adopted: adopted(item),
         rules: rules.map(|(rule, unit)| (rule_name(rule), unit)).collect(),
         base: item.origin.map(|origin| origin.to_string()),
         ..plain
+    }
+}
+
+/// What the client makes of a file that is adopted.
+fn adopted(item: &Item) -> Option<Loaded> {
+    if !item.is_adopted {
+        return None;
+    }
+    match Definition::parse(&item.result().bytes()).verdict() {
+        Verdict::Loads(loaded) => Some(loaded.clone()),
+        Verdict::Skipped(_) => None,
     }
 }
 
@@ -366,12 +374,13 @@ impl Outcome {
     /// the command for the agents with these names.
     pub fn verdict(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
         let conflicts = self.left_conflicts(done, again);
-        if let (true, Some(open)) = (self.failures.is_empty(), self.left_files()) {
-            return Err(open);
+        let open = self.left_files();
+        if let (true, Some(open)) = (self.failures.is_empty(), &open) {
+            return Err(open.clone());
         }
         // What could not be done outweighs what needs consent, and that what is only left to decide.
         let kinds = self.failures.iter().map(Failure::kind);
-        let kinds = kinds.chain(self.left_files().map(|open| open.kind()));
+        let kinds = kinds.chain(open.as_ref().map(Failure::kind));
         let worst = kinds.min_by_key(|kind| kind.rank());
         let (kind, conflicts) = match (worst, conflicts) {
             (None, None) => return Ok(()),

@@ -107,7 +107,7 @@ fn open_gains(item: &Item, goal: &Goal) -> Vec<Gain> {
     gains
 }
 
-/// Skips the agents that would gain what is not allowed.
+/// Leaves out the agents that would gain a permission that is not allowed.
 pub(super) fn leave_out(items: &mut [Item], goal: &Goal) {
     for item in items {
         if !open_gains(item, goal).is_empty() {

@@ -1,7 +1,7 @@
 //! A project as a plan is made on it: the manifest and the lockfile, read once, and what every file that was looked at held. No lock is
 //! held meanwhile; `commit` takes it later, and makes the plan again if any of these files changed.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::store::lockfile::{self, Lockfile};
 use crate::store::manifest::Manifest;
-use crate::store::placed::{MovedFile, Placed, folder_of};
+use crate::store::placed::{MovedFile, Placed, folders};
 use crate::store::project::{MAX_AGENT, Project};
 use crate::store::servers::file_path;
 
@@ -31,6 +31,8 @@ pub(in crate::ops) struct Scene<'a> {
     pub(in crate::ops) moved: Vec<MovedFile>,
     /// The agents whose file is not where agentpkg.lock has it while several may be theirs: the folders of these.
     pub(in crate::ops) unsure: BTreeMap<AgentName, Vec<Folder>>,
+    /// Where the files of other agents are, once that is asked for: all files are read for it.
+    folders: OnceCell<BTreeMap<AgentName, Folder>>,
     /// The files that were looked at, with what they held.
     pub(super) seen: RefCell<BTreeMap<PathBuf, Option<Digest>>>,
 }
@@ -67,6 +69,7 @@ impl<'a> Scene<'a> {
             lockfile,
             moved,
             unsure,
+            folders: OnceCell::new(),
             seen: RefCell::new(seen),
         })
     }
@@ -93,7 +96,8 @@ impl<'a> Scene<'a> {
         if project.files().entry(&at_the_top)? != Entry::Absent {
             return Ok(Folder::default());
         }
-        Ok(folder_of(project, name).unwrap_or_default())
+        let folders = self.folders.get_or_init(|| folders(project));
+        Ok(folders.get(name).cloned().unwrap_or_default())
     }
 
     /// The file of an agent; `None` if there is none.

@@ -28,7 +28,7 @@ use crate::store::registry::{self, Snapshot};
 /// How a source is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// As it is here; what is not here is left out.
+    /// Only what is on this machine.
     Here,
     /// With all of its history, which is fetched.
     Fetched,
@@ -47,12 +47,12 @@ pub(super) struct Pool<'a> {
     texts: Option<Texts>,
 }
 
-/// What was not searched.
+/// The sources that were not searched, or not completely.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
-    /// Sources of which nothing is here.
+    /// Sources that are not on this machine.
     pub(super) absent: BTreeSet<String>,
-    /// Sources of which only a part of the history is here.
+    /// Sources of whose history this machine has only a part.
     pub(super) partial: BTreeSet<String>,
     /// Working copies of git, which are read as they are, where a file is not the same as one of theirs: each with the address under which
     /// it has a history.
@@ -123,7 +123,7 @@ impl<'a> Pool<'a> {
         Ok(pool)
     }
 
-    /// What was not searched.
+    /// The sources that were not searched, or not completely.
     pub(super) fn missing(&self) -> &Missing {
         &self.missing
     }
