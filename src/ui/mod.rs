@@ -334,7 +334,7 @@ impl Ui {
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{}", in_width(&text.to_string()));
+            print_whole(&format!("{}\n", in_width(&text.to_string())));
         }
     }
 
@@ -344,7 +344,7 @@ impl Ui {
             self.clear();
             let text = sanitize(&self.advice(&advice.into()));
             let text = in_width(&format!("{YELLOW}warning{YELLOW:#}: {text}"));
-            let _ = writeln!(anstream::stderr(), "{text}");
+            print_whole(&format!("{text}\n"));
         }
     }
 
@@ -352,7 +352,7 @@ impl Ui {
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
         let text = self.failure_text(failure);
-        let _ = write!(anstream::stderr(), "{}", in_width(&text));
+        print_whole(&in_width(&text));
     }
 
     /// Prints a failure that does not stop the command.
@@ -364,21 +364,21 @@ impl Ui {
                 .split_once(": ")
                 .map_or(text.as_str(), |(_, rest)| rest);
             let text = in_width(&format!("{YELLOW}warning{YELLOW:#}: {text}"));
-            let _ = write!(anstream::stderr(), "{text}");
+            print_whole(&text);
         }
     }
 
     /// Prints lines that a question refers to: always, because the question cannot be answered without them.
     fn screen(&mut self, lines: &str) {
         self.clear();
-        let _ = write!(anstream::stderr(), "{lines}");
+        print_whole(lines);
     }
 
     fn line(&mut self, style: Style, verb: &str, object: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
             let line = format!("{style}{verb:>VERB_WIDTH$}{style:#} {object}");
-            let _ = writeln!(anstream::stderr(), "{}", Self::fitted(line));
+            print_whole(&format!("{}\n", Self::fitted(line)));
         }
     }
 
@@ -523,12 +523,20 @@ fn in_width(text: &str) -> String {
     }
 }
 
-/// A line with its colours, where there may be any.
-fn styled(line: &str) -> String {
+/// Prints a text on stderr with one write, so that the lines of several processes do not mix and a killed process leaves no half of one.
+fn print_whole(text: &str) {
+    let mut stderr = anstream::stderr();
+    let _ = stderr
+        .write_all(styled(text).as_bytes())
+        .and_then(|()| stderr.flush());
+}
+
+/// A text with its colours, where there may be any.
+fn styled(text: &str) -> String {
     if anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never {
-        anstream::adapter::strip_str(line).to_string()
+        anstream::adapter::strip_str(text).to_string()
     } else {
-        line.to_owned()
+        text.to_owned()
     }
 }
 
@@ -730,11 +738,8 @@ fn stop(is_json: bool) {
         let _ = Term::stderr().show_cursor();
     }
     if IS_ASKING.swap(false, Ordering::SeqCst) {
-        let _ = writeln!(
-            anstream::stderr(),
-            "\n{}",
-            render_failure(&interrupted(), &Advice::to_string).trim_end()
-        );
+        let text = render_failure(&interrupted(), &Advice::to_string);
+        print_whole(&format!("\n{}\n", text.trim_end()));
     } else {
         std::thread::sleep(HANDOVER);
         if IS_ENDING.load(Ordering::SeqCst) {
@@ -745,7 +750,7 @@ fn stop(is_json: bool) {
         }
         let failure = Failure::new(Kind::Interrupted, "interrupted");
         let text = render_failure(&failure, &Advice::to_string);
-        let _ = writeln!(anstream::stderr(), "{}", text.trim_end());
+        print_whole(&format!("{}\n", text.trim_end()));
         if is_json {
             let document = view::Printed {
                 document: DocumentName::Failed,
