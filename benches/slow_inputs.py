@@ -71,6 +71,10 @@ def files(size):
         yield f"{name} in the frontmatter", head(numbered(part, size))
         yield f"{name} in a value", head("tools: " + numbered(part, size).replace("\n", " "))
         yield f"{name} in the body", head("tools: Read", numbered(part, size))
+    for name, part in {"servers": "mcp__s{0}__t, ", "tools of a server": "mcp__s__t{0}, ", "words": "t{0}, "}.items():
+        half = numbered(part, size // 2)
+        yield f"{name} in both lists", head(f"tools: {half}\ndisallowedTools: {half}")
+        yield f"{name} in two lists", head(f"tools: {half}\ndisallowedTools: {half.replace('t', 'u')}")
 
 
 def main():

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::capability::{Capabilities, is_taken};
+use crate::domain::capability::{Capabilities, Taken};
 use crate::domain::count::counted;
 use crate::domain::definition::Loaded;
-use crate::domain::tool_rule::may_govern;
+use crate::domain::tool_rule::Owned;
 use crate::ui::{sanitize, wrapped};
 
 /// What an agent may use and do, in lines for people.
@@ -57,16 +57,15 @@ pub(super) fn tools(loaded: &Loaded) -> String {
         };
         return format!("every tool{} ({why})", except(&disallowed));
     };
-    let left: Vec<&String> = tools
-        .iter()
-        .filter(|tool| !is_taken(&loaded.disallowed_tools, tool))
-        .collect();
+    let taken = Taken::of(&loaded.disallowed_tools);
+    let left: Vec<&String> = tools.iter().filter(|tool| !taken.has(tool)).collect();
     if left.is_empty() {
         return "no tool".to_owned();
     }
     // A rule that disallows part of a tool concerns those that are left.
-    let partly = |rule: &&String| left.iter().any(|tool| may_govern(rule, tool));
-    let disallowed: Vec<&String> = disallowed.into_iter().filter(partly).collect();
+    let owned = Owned::of(left.iter().map(|tool| tool.as_str()));
+    let partly = disallowed.into_iter();
+    let disallowed: Vec<&String> = partly.filter(|rule| owned.may_be_governed(rule)).collect();
     format!("{}{}", listed(&left), except(&disallowed))
 }
 

@@ -7,7 +7,7 @@ use super::definition::{Definition, Loaded, Verdict, fields};
 use super::loaded::BUILT_IN;
 use super::powers;
 use super::tool_rule::{
-    covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_give, may_govern,
+    Rules, covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_give, may_govern,
     may_meet,
 };
 
@@ -194,13 +194,13 @@ impl Capabilities {
         match (had, &self.tools) {
             (Some(_), None) => vec![Gain::EveryTool],
             (Some(had), Some(has)) => {
-                let had_it = |tool: &str| {
-                    had.iter()
-                        .any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old))
-                };
+                let wide = had.iter().map(String::as_str);
+                let wide = Rules::of(wide.filter(|old| !is_void_as_allowed(old)));
+                let taken = Taken::of(&self.disallowed);
+                let had_it = |tool: &String| had.contains(tool) || wide.cover(tool);
                 // Limits in the two lists are not subtracted from each other: it is not documented that they mean the same in both.
                 has.iter()
-                    .filter(|tool| !had_it(tool) && !is_taken(&self.disallowed, tool))
+                    .filter(|tool| !had_it(tool) && !taken.has(tool))
                     .cloned()
                     .map(Gain::Tool)
                     .collect()
@@ -211,8 +211,8 @@ impl Capabilities {
 
     fn returned_tools(&self, before: &Self) -> Vec<Gain> {
         // A rule that names a tool removes that tool. A rule that limits one removes less, but also from other tools.
-        let is_left =
-            |tool: &str| self.may_use(tool, may_meet) && !is_taken(&self.disallowed, tool);
+        let taken = Taken::of(&self.disallowed);
+        let is_left = |tool: &str| self.may_use(tool, may_meet) && !taken.has(tool);
         let takes_as_much = |other: &String, tool: &String| {
             other != "*"
                 && covers(other, tool)
@@ -260,19 +260,19 @@ impl Capabilities {
     /// What it may use of everything that a rule covers: the rule itself, or the first of the other tools that the rule may govern.
     #[must_use]
     pub fn first_of<'r>(&self, rule: &'r str) -> Option<&'r str> {
+        let taken = Taken::of(&self.disallowed);
         std::iter::once(rule)
             .chain(governed(rule).iter().copied())
-            .find(|tool| self.may_reach(tool))
+            .find(|tool| self.may_reach(tool, &taken))
     }
 
     /// Whether there is a reading of its lists in which it has part of a tool. Only what is certainly disallowed is excluded.
-    fn may_reach(&self, tool: &str) -> bool {
-        let is_taken = |tool: &str| is_taken(&self.disallowed, tool);
+    fn may_reach(&self, tool: &str, taken: &Taken<'_>) -> bool {
         // A rule that overlaps a tool is gone when the tool is disallowed; one that only grants it belongs to another tool and may stand
         // without it.
-        !is_taken(tool)
+        !taken.has(tool)
             && self.may_use(tool, |tool, own| {
-                may_give(own, tool) && !(may_meet(own, tool) && is_taken(own))
+                may_give(own, tool) && !(may_meet(own, tool) && taken.has(own))
             })
     }
 
@@ -281,14 +281,15 @@ impl Capabilities {
     #[must_use]
     pub fn abilities(&self, tools: Option<&[String]>) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
+        let taken = Taken::of(&self.disallowed);
         let Some(tools) = tools else {
             for alike in EVERYTHING {
-                let first = alike.iter().find(|(tool, _)| self.may_reach(tool));
+                let first = (alike.iter()).find(|(tool, _)| self.may_reach(tool, &taken));
                 words.extend(first.map(|(_, word)| (*word).to_owned()));
             }
             return words;
         };
-        for tool in tools.iter().filter(|tool| self.may_reach(tool)) {
+        for tool in tools.iter().filter(|tool| !taken.has(tool)) {
             let word = of_tool(tool).strip_prefix("can ").map(str::to_owned);
             words.extend(word.filter(|word| !words.contains(word)));
         }
@@ -436,14 +437,24 @@ impl fmt::Display for Gain {
     }
 }
 
-/// Whether entries of `disallowedTools` certainly disallow all of a tool.
-pub fn is_taken<'d>(disallowed: impl IntoIterator<Item = &'d String>, tool: &str) -> bool {
-    disallowed.into_iter().any(|taken| takes_whole(taken, tool))
-}
+/// What a list of disallowed tools certainly takes away.
+#[derive(Debug)]
+pub struct Taken<'d>(Rules<'d>);
 
-/// Whether an entry of `disallowedTools` certainly disallows all of this. It is not documented that `*` disallows anything.
-fn takes_whole(taken: &str, tool: &str) -> bool {
-    taken != "*" && !may_be_limited(taken) && covers(taken, tool)
+impl<'d> Taken<'d> {
+    /// What these entries of `disallowedTools` take away.
+    pub fn of(disallowed: impl IntoIterator<Item = &'d String>) -> Self {
+        let rules = disallowed.into_iter().map(String::as_str);
+        // It is not documented that `*` disallows anything.
+        let whole = rules.filter(|rule| *rule != "*" && !may_be_limited(rule));
+        Self(Rules::of(whole))
+    }
+
+    /// Whether all of this is certainly disallowed.
+    #[must_use]
+    pub fn has(&self, tool: &str) -> bool {
+        self.0.cover(tool)
+    }
 }
 
 fn server(tool: &str) -> Option<&str> {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::capability::is_taken;
+use super::capability::Taken;
 use super::catalogue::{Catalogue, ToolMeaning};
 use super::definition::{Definition, tools_in};
 use super::digest::ObjectId;
@@ -226,7 +226,8 @@ impl Reader<'_> {
             self.found.is_every_tool = true;
             return;
         };
-        let is_left = |text: &String| !taken.contains(text) && !is_taken(&taken, text);
+        let (same, taken): (BTreeSet<&String>, _) = (taken.iter().collect(), Taken::of(&taken));
+        let is_left = |text: &String| !same.contains(text) && !taken.has(text);
         for text in tools.into_iter().filter(is_left) {
             let place = self.place("tools", Origin::Tools, &text);
             if text == "*" {

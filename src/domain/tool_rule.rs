@@ -1,6 +1,8 @@
 //! Entries of `tools` and `disallowedTools` as rules: which rule covers everything that another one covers, and which two may overlap. If
 //! that is not certain, nothing is covered and everything may overlap, so that the comparison of powers errs on the safe side.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 /// Old names that the client still understands. They are here, and not only in the registry, because what is a new power must not depend on
 /// data; a test compares the two.
 pub const ALIASES: [(&str, &str); 9] = [
@@ -14,6 +16,9 @@ pub const ALIASES: [(&str, &str); 9] = [
     ("ReadMcpResourceDir", "ReadMcpResourceDirTool"),
     ("Task", "Agent"),
 ];
+
+/// What the names of all tools of MCP servers begin with.
+const MCP: &str = "mcp__";
 
 /// The only old name that is documented to work in lists of tools. The others were only seen in permission rules.
 const DOCUMENTED_ALIAS: &str = "Task";
@@ -91,7 +96,7 @@ impl<'a> Rule<'a> {
             },
             None => (text, None),
         };
-        if name.starts_with("mcp__") {
+        if name.starts_with(MCP) {
             return match (name.strip_suffix('*'), limit) {
                 (_, Some(_)) => Self::Odd,
                 (Some(prefix), None) => Self::Mcp {
@@ -119,6 +124,31 @@ impl<'a> Rule<'a> {
             limit: limit.filter(|limit| !is_whole(limit)),
         }
     }
+
+    /// Whether it may cover a rule that is not written like it.
+    fn covers_others(self) -> bool {
+        match self {
+            Self::Every | Self::Tool { .. } => true,
+            Self::Mcp { name, is_prefix } => {
+                is_within_server(name) == is_prefix || is_prefix && name == MCP
+            }
+            Self::Odd => false,
+        }
+    }
+
+    /// What it names: the tool, or the beginning of the server's name; `None`: nothing certain. A rule that names something covers only rules
+    /// that name the same.
+    fn named(self) -> Option<&'a str> {
+        match self {
+            Self::Tool { name, .. } => Some(name),
+            Self::Mcp { name, is_prefix } if !is_prefix || name != MCP => {
+                let server = name.strip_prefix(MCP)?;
+                let length = server.find('_').unwrap_or(server.len());
+                name.get(..MCP.len() + length)
+            }
+            Self::Every | Self::Mcp { .. } | Self::Odd => None,
+        }
+    }
 }
 
 /// Whether `wide` covers every call that `narrow` covers.
@@ -140,7 +170,7 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
             Rule::Mcp { name: narrow, .. },
         ) => {
             // `mcp__*` and `mcp__SERVER__*` are documented. `mcp__db__*` and `mcp__db` mean the same.
-            let is_documented = wide == "mcp__" || is_within_server(wide);
+            let is_documented = wide == MCP || is_within_server(wide);
             is_documented && (narrow.starts_with(wide) || wide.strip_suffix("__") == Some(narrow))
         }
         (
@@ -181,6 +211,48 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     }
 }
 
+/// Rules that are asked together whether one of them covers another rule. They are found by what they name, so that thousands of rules need
+/// not be compared with thousands of others.
+#[derive(Debug, Default)]
+pub struct Rules<'r> {
+    texts: HashSet<&'r str>,
+    /// Those that may cover more than what is written like them, by what they name.
+    wide: HashMap<&'r str, Vec<&'r str>>,
+    /// Those that cover what has any name.
+    open: Vec<&'r str>,
+}
+
+impl<'r> Rules<'r> {
+    /// These rules.
+    pub fn of(rules: impl IntoIterator<Item = &'r str>) -> Self {
+        let mut all = Self::default();
+        for rule in rules {
+            let parsed = Rule::parse(rule, Side::Wide);
+            if !all.texts.insert(rule) || !parsed.covers_others() {
+                continue;
+            }
+            match parsed.named() {
+                Some(name) => all.wide.entry(name).or_default().push(rule),
+                None => all.open.push(rule),
+            }
+        }
+        all
+    }
+
+    /// Whether one of them covers every call that `narrow` covers: see [`covers`].
+    #[must_use]
+    pub fn cover(&self, narrow: &str) -> bool {
+        let alike = Rule::parse(narrow, Side::Narrow).named();
+        let alike = alike.and_then(|name| self.wide.get(name));
+        self.texts.contains(narrow)
+            || alike
+                .into_iter()
+                .flatten()
+                .chain(&self.open)
+                .any(|wide| covers(wide, narrow))
+    }
+}
+
 /// Whether anything follows the name of the server.
 fn is_within_server(name: &str) -> bool {
     name.matches("__").count() >= 2
@@ -199,6 +271,41 @@ pub fn may_meet(one: &str, other: &str) -> bool {
 #[must_use]
 pub fn may_govern(rule: &str, own: &str) -> bool {
     may_meet(rule, own) || governed(rule).contains(&Stem::of(own).text)
+}
+
+/// Tools that an agent is allowed, by their names: see [`may_govern`], which compares a rule with one of them.
+#[derive(Debug, Default)]
+pub struct Owned<'o> {
+    stems: BTreeSet<&'o str>,
+    /// The stems behind which more may follow, without those that begin with another one.
+    open: BTreeSet<&'o str>,
+}
+
+impl<'o> Owned<'o> {
+    /// These tools.
+    pub fn of(tools: impl IntoIterator<Item = &'o str>) -> Self {
+        let stems: Vec<Stem<'_>> = tools.into_iter().map(Stem::of).collect();
+        let mut owned = Self::default();
+        let open = stems.iter().filter(|stem| stem.is_open);
+        for text in open.map(|stem| stem.text).collect::<BTreeSet<_>>() {
+            if owned.open.last().is_none_or(|last| !text.starts_with(last)) {
+                owned.open.insert(text);
+            }
+        }
+        owned.stems = stems.into_iter().map(|stem| stem.text).collect();
+        owned
+    }
+
+    /// Whether disallowing `rule` may remove something from one of them.
+    #[must_use]
+    pub fn may_be_governed(&self, rule: &str) -> bool {
+        let Stem { text, is_open } = Stem::of(rule);
+        let next = self.stems.range(text..).next();
+        let above = self.open.range(..=text).next_back();
+        next.is_some_and(|own| *own == text || is_open && own.starts_with(text))
+            || above.is_some_and(|own| text.starts_with(own))
+            || governed(rule).iter().any(|tool| self.stems.contains(tool))
+    }
 }
 
 /// Whether an agent that is allowed `own` may make calls that `rule` covers.
@@ -258,7 +365,7 @@ impl<'a> Stem<'a> {
             .map_or(name, |(_, new)| new);
         Self {
             text,
-            is_open: name.starts_with("mcp__"),
+            is_open: name.starts_with(MCP),
         }
     }
 }
@@ -357,7 +464,34 @@ impl<'a> Command<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn rules_together_are_what_each_of_them_is(
+            rules in prop::collection::vec(rule(), 0..6),
+            narrow in rule(),
+        ) {
+            let one = rules.iter().any(|wide| covers(wide, &narrow));
+            let all = Rules::of(rules.iter().map(String::as_str));
+            prop_assert_eq!(all.cover(&narrow), one, "{:?} and {}", rules, narrow);
+            let one = rules.iter().any(|own| may_govern(&narrow, own));
+            let all = Owned::of(rules.iter().map(String::as_str));
+            prop_assert_eq!(all.may_be_governed(&narrow), one, "{:?} and {}", rules, narrow);
+        }
+    }
+
+    /// Rules of which many cover each other, and some are nearly a rule.
+    fn rule() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "(Bash|Edit|Write|B\\*|Task|Agent|KillBash|TaskStop)(\\((a|a:\\*|a \\*|\\*|)\\)?)?",
+            "mcp_(_|a|\\*){0,7}(\\(a\\))?",
+            "mcp__(a|a_|_a)(__)?(a|\\*|a\\*|_|)",
+            Just("*".to_owned()),
+        ]
+    }
 
     #[test]
     fn rules_cover_what_is_certainly_within_them() {

@@ -39,7 +39,7 @@ use self::format::{
     FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, Section, WORD, checksum, hash, long, number,
 };
 pub use self::offered::Offered;
-pub use self::past::Past;
+pub use self::past::{Past, set_checksum as set_past_checksum};
 use self::record::decode;
 pub use self::search::{Found, Query, Tier};
 pub(super) use self::write::{Image, image};

@@ -58,14 +58,6 @@ fn lines_of(past: &Past, blob: ObjectId) -> Option<Lines> {
     Some(lines)
 }
 
-/// Gives bytes the checksum that belongs to them, to get past it to what follows.
-fn set_checksum(bytes: &mut [u8]) {
-    if let Some(body) = bytes.get(HEADER..) {
-        let check = checksum(body).to_le_bytes();
-        bytes[HEADER - 8..HEADER].copy_from_slice(&check);
-    }
-}
-
 proptest! {
     #[test]
     fn what_is_written_is_what_is_read(given in given(), lost in 0..30_u8) {
