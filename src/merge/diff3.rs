@@ -40,6 +40,19 @@ impl<T: Hash + Eq> Interner<T> {
         let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         *self.0.entry(item).or_insert(next)
     }
+
+    /// The numbers of several. One that is equal to the one before it is not looked for again.
+    pub(super) fn ids(&mut self, items: impl Iterator<Item = T>) -> Vec<u32>
+    where
+        T: Copy,
+    {
+        let mut last: Option<(T, u32)> = None;
+        let number = |item| match last {
+            Some((known, id)) if known == item => id,
+            _ => last.insert((item, self.id(item))).1,
+        };
+        items.map(number).collect()
+    }
 }
 
 /// An edit that turns a range of the base into a range of a side.

@@ -93,6 +93,10 @@ impl<'a> Frontmatter<'a> {
         // Comments and blank lines since the last line of a value.
         let mut loose = 1;
         while at < close {
+            if lines[at].text.is_empty() {
+                at += 1;
+                continue;
+            }
             let text = std::str::from_utf8(lines[at].text).ok()?;
             if is_linked(text) {
                 return None;

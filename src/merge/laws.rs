@@ -361,6 +361,24 @@ proptest! {
         }
     }
 
+    /// So the plain ways need not be tried.
+    #[test]
+    fn where_both_sides_must_conflict_no_plain_way_is_clean(
+        [base, ours, theirs] in [(); 3].map(|()| prop::collection::vec(0..5_usize, 0..9)),
+    ) {
+        let words = ["", "a", "b", "c", "d"];
+        let mut interner = Interner::new();
+        let texts = [&base, &ours, &theirs].map(|side| side.iter().map(|line| [words[*line], "\n"].concat()).collect::<String>());
+        let documents = texts.each_ref().map(|text| Document::of(text.as_bytes()));
+        let around = Surroundings::merge(&documents[0], &documents[1], &documents[2]);
+        let sides = documents.map(|document| Side::of(document.lines, &mut interner));
+        let inputs = Inputs { base: &sides[0], ours: &sides[1], theirs: &sides[2] };
+        let plain = lines::WAYS.into_iter().filter(|way| way.is_plain());
+        for way in plain.filter(|_| inputs.must_conflict()) {
+            prop_assert!(lines::merge_by(way, inputs, around).is_some_and(|merged| merged.conflicts() > 0));
+        }
+    }
+
     #[test]
     fn every_line_comes_from_an_input_or_a_rule([base, ours, theirs] in triple()) {
         let merged = merge(&base, &ours, &theirs);

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::blocks::{Blocks, Kind};
+use super::blocks::Kind;
 use super::lines::{Chunk, Inputs, Side};
 use super::text::{Ending, Line, Out, Surroundings};
 use super::three_way;
@@ -32,7 +32,7 @@ impl<'s, 'a> Dense<'s, 'a> {
     /// The lines that are not blank, or are inside code.
     pub(super) fn without_blanks(side: &'s Side<'a>) -> Self {
         let places: Vec<usize> = (0..side.lines.len())
-            .filter(|index| side.blocks.kinds[*index] != Kind::Blank)
+            .filter(|index| side.blocks().kinds[*index] != Kind::Blank)
             .collect();
         Self {
             side: Cow::Owned(side.picked(&places)),
@@ -293,10 +293,6 @@ impl<'a> Side<'a> {
     pub(super) fn picked(&self, places: &[usize]) -> Self {
         let lines: Vec<Line<'a>> = places.iter().map(|index| self.lines[*index]).collect();
         let ids = places.iter().map(|index| self.ids[*index]).collect();
-        Side {
-            blocks: Blocks::of(&lines),
-            lines,
-            ids,
-        }
+        Self::with_ids(lines, ids)
     }
 }

@@ -1,6 +1,7 @@
 //! Merges sequences of lines: plain three-way comparison first, then a closer look where both sides changed, and sections that one side
 //! moved.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use similar::Algorithm;
@@ -19,25 +20,34 @@ const MAX_LINES: usize = 20_000;
 #[derive(Debug, Clone)]
 pub(super) struct Side<'a> {
     pub(super) lines: Vec<Line<'a>>,
-    pub(super) blocks: Blocks,
     pub(super) ids: Vec<u32>,
+    /// Found when somebody asks.
+    blocks: OnceCell<Blocks>,
 }
 
 impl<'a> Side<'a> {
     pub(super) fn of(lines: Vec<Line<'a>>, interner: &mut Interner<&'a [u8]>) -> Self {
-        let ids = lines.iter().map(|line| interner.id(line.text)).collect();
-        let blocks = Blocks::of(&lines);
-        Self { lines, blocks, ids }
+        let ids = interner.ids(lines.iter().map(|line| line.text));
+        Self::with_ids(lines, ids)
+    }
+
+    /// Lines that have numbers already.
+    pub(super) fn with_ids(lines: Vec<Line<'a>>, ids: Vec<u32>) -> Self {
+        Self {
+            lines,
+            ids,
+            blocks: OnceCell::new(),
+        }
+    }
+
+    /// The kinds of the lines.
+    pub(super) fn blocks(&self) -> &Blocks {
+        self.blocks.get_or_init(|| Blocks::of(&self.lines))
     }
 
     /// The lines from this one on, as a separate text.
     pub(super) fn from(&self, start: usize) -> Self {
-        let lines = self.lines[start..].to_vec();
-        Self {
-            blocks: Blocks::of(&lines),
-            lines,
-            ids: self.ids[start..].to_vec(),
-        }
+        Self::with_ids(self.lines[start..].to_vec(), self.ids[start..].to_vec())
     }
 
     /// The texts of the lines from this one on.
@@ -50,7 +60,7 @@ impl<'a> Side<'a> {
             .map(|index| Token {
                 text: self.lines[index].text,
                 id: self.ids[index],
-                kind: self.blocks.kinds[index],
+                kind: self.blocks().kinds[index],
             })
             .collect()
     }
@@ -109,6 +119,16 @@ impl<'s, 'a> Inputs<'s, 'a> {
     pub(super) fn all(self) -> [&'s Side<'a>; 3] {
         [self.base, self.ours, self.theirs]
     }
+
+    /// Whether both sides certainly changed the same place differently: they begin, or end, with different lines that the base does not have.
+    pub(super) fn must_conflict(self) -> bool {
+        let [base, ours, theirs] = self.all().map(|side| &*side.ids);
+        let is_new = |id: &u32| !base.contains(id);
+        let ends = [(ours.first(), theirs.first()), (ours.last(), theirs.last())];
+        ends.into_iter().any(|(one, other)| {
+            one != other && one.is_some_and(is_new) && other.is_some_and(is_new)
+        })
+    }
 }
 
 /// How the lines of two sides are merged.
@@ -125,6 +145,11 @@ pub(super) enum Way {
 impl Way {
     /// What is tried if the plainest way finds conflicts.
     pub(super) const SECOND: Self = Self::Plain(Algorithm::Myers);
+
+    /// Whether it only compares.
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
 }
 
 /// The ways in which a body is merged, the plainest first.
@@ -166,7 +191,12 @@ pub(super) fn merge_by<'a>(
 /// Merges lines: the first way without conflicts, or else the best.
 pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
     let mut best: Option<Merged<'a>> = None;
+    let must_conflict = inputs.must_conflict();
     for way in WAYS {
+        // A closer look is better than conflicts that are certain.
+        if must_conflict && way.is_plain() {
+            continue;
+        }
         let Some(merged) = merge_by(way, inputs, around) else {
             continue;
         };
@@ -272,7 +302,7 @@ impl<'a> Builder<'_, 'a> {
         let Inputs { base, ours, theirs } = self.inputs;
         if [base, ours, theirs]
             .iter()
-            .any(|side| side.blocks.is_unbalanced)
+            .any(|side| side.blocks().is_unbalanced)
         {
             return self.single(region);
         }
@@ -291,11 +321,11 @@ impl<'a> Builder<'_, 'a> {
             let old = region.base.start + edit.base.start..region.base.start + edit.base.end;
             let new = start + edit.side.start..start + edit.side.end;
             let has_rule = |side: &Side<'_>, range: Range<usize>| {
-                side.blocks.kinds[range].contains(&Kind::Rule)
+                side.blocks().kinds[range].contains(&Kind::Rule)
             };
             let is_whole = edit.base.is_empty() || edit.side.is_empty();
-            !base.blocks.cuts_code(old.start, old.end)
-                && !side.blocks.cuts_code(new.start, new.end)
+            !base.blocks().cuts_code(old.start, old.end)
+                && !side.blocks().cuts_code(new.start, new.end)
                 && (is_whole || !has_rule(base, old) && !has_rule(side, new))
         };
         let tokens = (
@@ -303,7 +333,7 @@ impl<'a> Builder<'_, 'a> {
             ours.tokens(region.ours.clone()),
             theirs.tokens(region.theirs.clone()),
         );
-        let above = base.blocks.kinds[..region.base.start]
+        let above = base.blocks().kinds[..region.base.start]
             .iter()
             .rev()
             .find(|kind| **kind != Kind::Blank)
@@ -352,7 +382,7 @@ impl<'a> Builder<'_, 'a> {
             line(ours, &region.ours),
             line(theirs, &region.theirs),
         );
-        let is_code = base.blocks.kinds[region.base.start] == Kind::Code;
+        let is_code = base.blocks().kinds[region.base.start] == Kind::Code;
         match words::merge_line(b.text, o.text, t.text).filter(|_| !is_code) {
             Some(text) => {
                 let at = [
@@ -383,7 +413,7 @@ impl<'a> Builder<'_, 'a> {
         let code = |side: &Side<'a>, range: &Range<usize>| -> Vec<&'a [u8]> {
             range
                 .clone()
-                .filter(|index| side.blocks.kinds[*index] == Kind::Code)
+                .filter(|index| side.blocks().kinds[*index] == Kind::Code)
                 .map(|index| side.lines[index].text)
                 .collect()
         };
@@ -404,7 +434,7 @@ impl<'a> Builder<'_, 'a> {
         let Inputs { base, ours, theirs } = self.inputs;
         let (b, o, t) = (&region.base, &region.ours, &region.theirs);
         let is_plain = |side: &Side<'_>, range: &Range<usize>| {
-            side.blocks.kinds[range.clone()]
+            side.blocks().kinds[range.clone()]
                 .iter()
                 .all(|kind| matches!(kind, Kind::Text | Kind::Bullet | Kind::Blank))
         };
@@ -420,7 +450,7 @@ impl<'a> Builder<'_, 'a> {
         };
         let is_same = |side: &Side<'a>, range: &Range<usize>| {
             let bullets = |side: &Side<'_>, range: &Range<usize>| {
-                side.blocks.kinds[range.clone()]
+                side.blocks().kinds[range.clone()]
                     .iter()
                     .filter(|kind| **kind == Kind::Bullet)
                     .count()

@@ -340,6 +340,7 @@ impl<'a> Merge<'a> {
             |conflict: &Conflict<'_>| matches!(conflict.reason, Reason::Rewritten(_));
         if self.is_clean()
             || self.head == 0
+            || inputs.must_conflict()
             || self.conflicts.iter().any(is_rewritten)
             || !self
                 .conflicts
@@ -419,7 +420,7 @@ impl<'a> Merge<'a> {
         let unit = |range: &Range<usize>| {
             Unit::Body(blocks::path(
                 &base.lines,
-                &base.blocks,
+                base.blocks(),
                 range.start,
                 range.end,
             ))
@@ -428,9 +429,10 @@ impl<'a> Merge<'a> {
         let is_one_sided = three_way(&texts[0], &texts[1], &texts[2]).is_some();
         let mut fault = None;
         let mut best: Option<Merged<'a>> = None;
+        let must_conflict = inputs.must_conflict();
         for way in lines::WAYS {
             if way == Way::SECOND
-                && best.is_some()
+                && (best.is_some() || must_conflict)
                 && let Some(author) = rewrite::author(inputs)
             {
                 let lines = [base, ours, theirs].map(|side| side.lines.clone());
@@ -441,6 +443,9 @@ impl<'a> Merge<'a> {
                     None,
                 );
                 return;
+            }
+            if must_conflict && way.is_plain() {
+                continue;
             }
             let Some(merged) = lines::merge_by(way, inputs, self.around) else {
                 continue;
@@ -459,6 +464,12 @@ impl<'a> Merge<'a> {
                 return;
             }
             fault = fault.or(found);
+        }
+        if best.is_none() && must_conflict {
+            // The closer look found no conflict, but what must not be written.
+            let plain = lines::WAYS.into_iter().filter(|way| way.is_plain());
+            let plain = plain.filter_map(|way| lines::merge_by(way, inputs, self.around));
+            best = plain.fold(None, |best, merged| Some(lines::better(best, merged)));
         }
         let start = self.conflicts.len();
         if let Some(merged) = best {
@@ -711,11 +722,8 @@ pub struct Difference {
 pub fn difference(base: &[u8], side: &[u8]) -> Difference {
     let mut interner = Interner::new();
     let [old, new] = [base, side].map(|bytes| {
-        Document::of(bytes)
-            .lines
-            .iter()
-            .map(|line| interner.id(line.text))
-            .collect::<Vec<_>>()
+        let lines = Document::of(bytes).lines.into_iter();
+        interner.ids(lines.map(|line| line.text))
     });
     let edits = diff3::edits(similar::Algorithm::Histogram, &old, &new);
     let difference = Difference {

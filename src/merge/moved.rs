@@ -16,7 +16,7 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<
     let Inputs { base, ours, theirs } = inputs;
     if [base, ours, theirs]
         .iter()
-        .any(|side| side.blocks.is_unbalanced)
+        .any(|side| side.blocks().is_unbalanced)
     {
         return None;
     }
@@ -78,7 +78,7 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<
 
 /// The sections of a side, if each heading appears once.
 fn unique_sections<'a>(side: &Side<'a>) -> Option<Vec<Section<'a>>> {
-    let sections = sections(&side.lines, &side.blocks);
+    let sections = sections(&side.lines, side.blocks());
     let mut headings: Vec<_> = sections.iter().map(|section| section.heading).collect();
     headings.sort_unstable();
     let is_unique = headings.windows(2).all(|pair| pair[0] != pair[1]);

@@ -55,7 +55,7 @@ fn texts<'a>(side: &Side<'a>) -> Vec<Vec<&'a [u8]>> {
     let lines = side
         .lines
         .iter()
-        .zip(&side.blocks.kinds)
+        .zip(&side.blocks().kinds)
         .filter(|(_, kind)| **kind != Kind::Blank);
     lines.map(|(line, _)| words(line.text)).collect()
 }

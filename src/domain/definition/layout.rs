@@ -123,9 +123,16 @@ pub(super) fn is_white(c: char) -> bool {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    let first = needle.first()?;
+    let mut from = 0;
+    loop {
+        // Most bytes are not the first one, and need not be compared with more.
+        from += haystack[from..].iter().position(|byte| byte == first)?;
+        if haystack[from..].starts_with(needle) {
+            return Some(from);
+        }
+        from += 1;
+    }
 }
 
 /// The entries: a line that begins with a key starts one, and all lines up to the next key belong to it.
@@ -172,13 +179,16 @@ pub(super) fn key(line: &[u8]) -> Option<String> {
 
 /// The key at the start of a line, which may be quoted or have space behind it, and the length of all that, with the colon.
 fn head(line: &[u8]) -> Option<(String, usize)> {
+    let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let mark = line.first().filter(|first| b"\"'".contains(first));
+    if mark.is_none() && !line.first().is_some_and(is_of_key) {
+        return None;
+    }
     if let Some(key) = key(line) {
         let length = key.len() + 1;
         return Some((key, length));
     }
-    let mark = line.first().filter(|first| b"\"'".contains(first));
     let inner = line.get(usize::from(mark.is_some())..)?;
-    let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     let length = inner.iter().position(|byte| !is_of_key(byte))?;
     let behind = match mark {
         Some(mark) => inner[length..].strip_prefix(&[*mark])?,

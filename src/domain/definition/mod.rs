@@ -21,6 +21,7 @@ mod scan;
 mod unfenced;
 mod yaml;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -77,6 +78,19 @@ pub const FIELDS: [&str; 23] = [
 pub struct Definition<'a> {
     layout: Layout<'a>,
     verdict: Verdict,
+    /// See [`Definition::may_set`].
+    in_doubt: OnceCell<InDoubt>,
+}
+
+/// A frontmatter in which a field may be set, if it is in doubt.
+#[derive(Debug)]
+enum InDoubt {
+    /// No field.
+    No,
+    /// Any field: an escape sequence may spell any name in a quoted key.
+    Any,
+    /// Those whose names are in this text, which is in small letters and without hyphens.
+    In(String),
 }
 
 /// What the client does with a file.
@@ -219,7 +233,11 @@ impl<'a> Definition<'a> {
             Some(block) if block.len() > MAX_FRONTMATTER => Verdict::Skipped(SkipReason::TooLarge),
             Some(block) => judge(&text_of(block), layout.first_line()),
         };
-        Self { layout, verdict }
+        Self {
+            layout,
+            verdict,
+            in_doubt: OnceCell::new(),
+        }
     }
 
     /// What the client does with it.
@@ -262,13 +280,20 @@ impl<'a> Definition<'a> {
     /// Whether the client may find this field in a file whose frontmatter we could not read.
     #[must_use]
     pub fn may_set(&self, field: &str) -> bool {
-        let block = self.layout.frontmatter().filter(|_| self.is_in_doubt());
-        block.is_some_and(|block| {
-            let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
-            let text = String::from_utf8_lossy(block);
-            // An escape sequence may spell any name in a quoted key.
-            text.contains('\\') || bare(&text).contains(&bare(field))
-        })
+        let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+        let found = self.in_doubt.get_or_init(|| {
+            let block = self.layout.frontmatter().filter(|_| self.is_in_doubt());
+            match block.map(String::from_utf8_lossy) {
+                None => InDoubt::No,
+                Some(text) if text.contains('\\') => InDoubt::Any,
+                Some(text) => InDoubt::In(bare(&text)),
+            }
+        });
+        match found {
+            InDoubt::No => false,
+            InDoubt::Any => true,
+            InDoubt::In(text) => text.contains(&bare(field)),
+        }
     }
 
     /// The values of the frontmatter as the client reads them; empty for a file that it skips.
