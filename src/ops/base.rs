@@ -13,7 +13,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
-use crate::fs;
+use crate::fs::{self, Content};
 use crate::git::{GitError, Repository};
 use crate::store::base_file;
 use crate::store::cache::{CachedRepository, Freshness};
@@ -61,7 +61,7 @@ impl fmt::Display for BaseOrigin {
 #[derive(Debug)]
 pub enum Search {
     /// The base.
-    Found(Vec<u8>, BaseOrigin),
+    Found(Content, BaseOrigin),
     /// There is none: why, and an upstream version that could stand in for it.
     Lost(Failure, Option<Nearest>),
 }
@@ -78,10 +78,10 @@ pub struct Nearest {
 }
 
 impl Search {
-    /// The bytes, or the failure that says why there are none.
-    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+    /// The base, or the failure that says why there is none.
+    pub(super) fn into_content(self) -> Result<Content> {
         match self {
-            Self::Found(bytes, _) => Ok(bytes),
+            Self::Found(base, _) => Ok(base),
             Self::Lost(failure, _) => Err(failure),
         }
     }
@@ -103,18 +103,16 @@ pub fn find(
             .caused_by(error)
     })?;
     let failure = match fetch(session, name, locked, &source, frontend) {
-        Ok(upstream) => match as_locked(name, locked, &upstream) {
-            Some(bytes) => return Ok(Search::Found(bytes, BaseOrigin::Upstream)),
+        Ok(upstream) => match as_locked(name, locked, upstream.clone()) {
+            Some(base) => return Ok(Search::Found(base, BaseOrigin::Upstream)),
             None => differs(name, locked, &upstream),
         },
         Err(failure) => failure,
     };
     let versions = upstream_versions(session, locked, &source, frontend);
-    if let Some((bytes, _)) = versions
-        .iter()
-        .find_map(|(upstream, commit)| Some((as_locked(name, locked, upstream)?, commit)))
-    {
-        return Ok(Search::Found(bytes, BaseOrigin::UpstreamHistory));
+    let mut texts = versions.iter().map(|(upstream, _)| upstream.clone());
+    if let Some(base) = texts.find_map(|upstream| as_locked(name, locked, upstream)) {
+        return Ok(Search::Found(base, BaseOrigin::UpstreamHistory));
     }
     let nearest = installed.and_then(|installed| nearest(name, locked, &installed, &versions));
     Ok(Search::Lost(failure, nearest))
@@ -130,23 +128,24 @@ fn here(
     session: &Session,
     name: &AgentName,
     locked: &LockedAgent,
-) -> Result<Option<(Vec<u8>, BaseOrigin)>> {
+) -> Result<Option<(Content, BaseOrigin)>> {
     let project = &session.project;
-    let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
+    let is_base = |content: &Content| content.digest() == locked.base;
     if let Some(bytes) = project.read_base(&locked.base)? {
-        return Ok(Some((bytes, BaseOrigin::Project)));
+        return Ok(Some((bytes.into(), BaseOrigin::Project)));
     }
-    if let Some(bytes) = project.read_agent(name, &locked.folder)?.filter(is_base) {
-        return Ok(Some((bytes, BaseOrigin::Installed)));
+    let installed = project.read_agent(name, &locked.folder)?.map(Content::from);
+    if let Some(installed) = installed.filter(is_base) {
+        return Ok(Some((installed, BaseOrigin::Installed)));
     }
     // Where several places have it they have the same bytes, so what is quicker to look at comes first.
     let upstream = session.cache.content(locked.blob);
-    let adapted = upstream.and_then(|upstream| as_locked(name, locked, &upstream));
-    if let Some(bytes) = adapted {
-        return Ok(Some((bytes, BaseOrigin::Cache)));
+    let adapted = upstream.and_then(|upstream| as_locked(name, locked, upstream));
+    if let Some(base) = adapted {
+        return Ok(Some((base, BaseOrigin::Cache)));
     }
     let found = in_project_history(session, name, locked);
-    Ok(found.map(|bytes| (bytes, BaseOrigin::ProjectHistory)))
+    Ok(found.map(|base| (base, BaseOrigin::ProjectHistory)))
 }
 
 /// The upstream bytes of an agent as it is locked.
@@ -189,15 +188,17 @@ pub fn is_rewritten(session: &Session, locked: &LockedAgent) -> bool {
 }
 
 /// Upstream bytes adapted as the lock says, if that gives the base.
-fn as_locked(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Option<Vec<u8>> {
-    if Digest::of(upstream) != locked.sha256 {
+fn as_locked(name: &AgentName, locked: &LockedAgent, upstream: Vec<u8>) -> Option<Content> {
+    let upstream = Content::from(upstream);
+    if upstream.digest() != locked.sha256 {
         return None;
     }
     if locked.base == locked.sha256 {
         // Nothing was adapted.
-        return Some(upstream.to_vec());
+        return Some(upstream);
     }
-    adapted(name, locked, upstream).filter(|bytes| Digest::of(bytes) == locked.base)
+    let adapted = adapted(name, locked, &upstream.bytes()).map(Content::from);
+    adapted.filter(|base| base.digest() == locked.base)
 }
 
 /// Upstream bytes adapted in the way that this agent was.
@@ -219,7 +220,7 @@ fn in_project_history(
     session: &Session,
     name: &AgentName,
     locked: &LockedAgent,
-) -> Option<Vec<u8>> {
+) -> Option<Content> {
     let project = &session.project;
     let root = fs::canonical(project.root()).ok()?;
     let git = || session.cache.git().ok().cloned();
@@ -242,7 +243,7 @@ fn in_project_history(
         let relative = path.strip_prefix(folder).ok()?;
         Some(relative.to_string_lossy().replace('\\', "/"))
     });
-    let as_base = |bytes: Vec<u8>| base_file::decode(&locked.base, &bytes);
+    let as_base = |bytes: Vec<u8>| base_file::decode(&locked.base, &bytes).map(Content::from);
     let Some(repository) = repository else {
         let git = git()?;
         return relative
@@ -250,8 +251,9 @@ fn in_project_history(
             .find_map(as_base);
     };
     let read = |blob: ObjectId| repository.read_blob(blob, MAX_AGENT).ok().flatten();
-    if let Some(bytes) = read(locked.blob).and_then(|upstream| as_locked(name, locked, &upstream)) {
-        return Some(bytes);
+    let upstream = read(locked.blob);
+    if let Some(base) = upstream.and_then(|upstream| as_locked(name, locked, upstream)) {
+        return Some(base);
     }
     let head = repository.head().ok()??;
     for relative in relative {
@@ -259,8 +261,8 @@ fn in_project_history(
             .history(&relative, head, MAX_VERSIONS)
             .unwrap_or_default();
         let mut contents = versions.into_iter().filter_map(|(_, blob)| read(blob?));
-        if let Some(bytes) = contents.find_map(as_base) {
-            return Some(bytes);
+        if let Some(base) = contents.find_map(as_base) {
+            return Some(base);
         }
     }
     None

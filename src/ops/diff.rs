@@ -162,7 +162,7 @@ fn local(
         let path = session.project.shown_path(name, &locked.folder);
         let current = session.project.read_agent(name, &locked.folder)?;
         let base = match base::find(session, name, locked, frontend)? {
-            Search::Found(base, _) => as_written(name, locked, &base.into())?.bytes().into_owned(),
+            Search::Found(base, _) => as_written(name, locked, &base)?.bytes().into_owned(),
             Search::Lost(failure, _) => {
                 outcome.failures.push(
                     Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure),

@@ -274,7 +274,7 @@ fn join(
     };
     let [base, other] = entries.map(|entry| {
         let found = base::find(session, name, entry, frontend).ok()?;
-        let written = as_written(name, entry, &found.into_bytes().ok()?.into()).ok()?;
+        let written = as_written(name, entry, &found.into_content().ok()?).ok()?;
         Some(written.bytes().into_owned())
     });
     let sides = [(base?, ours), (other?, theirs)];

@@ -56,9 +56,9 @@ pub(super) fn find(
         known_before(item, scene, frontend)?;
     } else {
         match base::find(scene.session, &item.name, &locked, frontend)? {
-            Search::Found(bytes, origin) => {
-                note_overridden(item, &bytes);
-                item.base = as_written(&item.name, &locked, &bytes.into())?;
+            Search::Found(base, origin) => {
+                note_overridden(item, &base.bytes());
+                item.base = as_written(&item.name, &locked, &base)?;
                 item.origin = Some(origin);
             }
             Search::Lost(failure, nearest) => {
@@ -124,7 +124,7 @@ pub(super) fn known_before(
     };
     match base::find(scene.session, &item.name, before, frontend)? {
         Search::Found(base, _) => {
-            item.base = as_written(&item.name, before, &base.into())?;
+            item.base = as_written(&item.name, before, &base)?;
         }
         Search::Lost(..) => item.is_unknown_before = true,
     }

@@ -163,9 +163,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         wanted: &Wanted,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
-        let bytes = base::find(self.scene.session, name, locked, frontend)?.into_bytes()?;
-        let locked = self.overriding(name, locked.clone(), wanted, &bytes)?;
-        self.push_kept(name, locked, bytes.into(), wanted)
+        let base = base::find(self.scene.session, name, locked, frontend)?.into_content()?;
+        let locked = self.overriding(name, locked.clone(), wanted, &base.bytes())?;
+        self.push_kept(name, locked, base, wanted)
     }
 
     /// A lock entry with the overrides of the manifest in place of those that it records. `base`: the version that it names.

@@ -136,8 +136,8 @@ fn item(
         return Ok(None);
     };
     let current = scene.agent(name)?;
-    let base = base::find(session, name, before, frontend)?.into_bytes()?;
-    let base = as_written(name, before, &base.into())?;
+    let base = base::find(session, name, before, frontend)?.into_content()?;
+    let base = as_written(name, before, &base)?;
     let text = if how == How::Continue {
         let current = current.as_ref();
         Some(edited(scene, name, current, expected)?.into())

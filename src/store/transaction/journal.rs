@@ -3,7 +3,7 @@
 //!
 //! `step` carries out a step; `settle` ends an operation that was interrupted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ impl Journal {
 
     /// The first path that agentpkg may not change, or that is named twice.
     pub(super) fn misplaced(&self, project: &Project) -> Option<PathBuf> {
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::new();
         let is_token =
             !self.token.is_empty() && self.token.bytes().all(|byte| byte.is_ascii_hexdigit());
         let targets = self.steps.iter().map(|step| step.target(project));

@@ -23,7 +23,7 @@ mod recover;
 mod settle;
 mod step;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -325,8 +325,14 @@ impl Guard<'_> {
             sleep(SECOND_LOOK.saturating_sub(exchanged.elapsed()));
         }
         let mut disturbed = Vec::new();
+        let leftovers = settling.leftovers();
         for index in settling.steps(Settling::is_shared) {
-            if settling.bench(index).state()? != State::Done {
+            let state = if settling.may_have_leftovers(index, leftovers.as_ref()) {
+                settling.bench(index).state()?
+            } else {
+                settling.bench(index).state_alone()?
+            };
+            if state != State::Done {
                 disturbed.push(index);
             }
         }
@@ -345,9 +351,9 @@ impl Guard<'_> {
 
     /// The folders that the changes need and that do not exist yet, outermost first.
     fn missing_folders<'c>(&self, changes: &[&'c Change]) -> Result<Vec<&'c Path>> {
-        let above = changes
-            .iter()
-            .flat_map(|change| change.path.ancestors().skip(1));
+        let parents = changes.iter().filter_map(|change| change.path.parent());
+        let parents: HashSet<&Path> = parents.collect();
+        let above = parents.into_iter().flat_map(Path::ancestors);
         let is_inside = |folder: &&Path| {
             folder.starts_with(self.project.root()) && *folder != self.project.root()
         };

@@ -4,7 +4,8 @@
 //! If somebody saved an agent's file meanwhile, only that agent is concerned: everything about it is left unchanged, including its entry in
 //! the lockfile, so that the next update merges. Any other file takes the whole operation back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::change::MAX_CONTENT;
@@ -17,6 +18,9 @@ use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::store::lockfile::Lockfile;
 use crate::store::project::Project;
+
+/// From how many steps on the folders are listed, instead of looking for each temporary file.
+const MANY_STEPS: usize = 32;
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,8 +228,11 @@ impl Settling<'_> {
 
     /// Moves what was replaced into the history, and makes the journal a record.
     fn put_away(&mut self, disturbed: Vec<PathBuf>) -> Result<Ending> {
+        let leftovers = self.leftovers();
         for index in 0..self.journal.steps.len() {
-            self.bench(index).tidy()?;
+            if self.may_have_leftovers(index, leftovers.as_ref()) {
+                self.bench(index).tidy()?;
+            }
         }
         checkpoint("put away");
         if !self.journal.left_out.is_empty() {
@@ -306,6 +313,45 @@ impl Settling<'_> {
             let _ = prune(self.project);
         }
         Ok(())
+    }
+
+    /// The files that are there under the temporary names of this operation, found with one look at each folder. `None`: looking at each name
+    /// is quicker, or a folder cannot be listed.
+    pub(super) fn leftovers(&self) -> Option<HashSet<PathBuf>> {
+        let steps = &self.journal.steps;
+        if steps.len() < MANY_STEPS {
+            return None;
+        }
+        let mut folders = HashSet::new();
+        for step in steps {
+            folders.insert(step.target(self.project).parent()?.to_owned());
+        }
+        let mut found = HashSet::new();
+        for folder in folders {
+            let listed = self.project.files().list(&folder).ok()?.into_iter();
+            let ours = listed.filter(|listed| listed.name.contains(&self.journal.token));
+            found.extend(ours.map(|listed| folder.join(listed.name)));
+        }
+        // Some file systems list other names in another spelling than the one that they were given.
+        let is_plain = |path: &PathBuf| path.file_name().is_some_and(OsStr::is_ascii);
+        found.iter().all(is_plain).then_some(found)
+    }
+
+    /// Whether a step may have a temporary file. `leftovers`: those that are there.
+    pub(super) fn may_have_leftovers(
+        &self,
+        index: usize,
+        leftovers: Option<&HashSet<PathBuf>>,
+    ) -> bool {
+        leftovers.is_none_or(|found| {
+            if found.is_empty() {
+                return false;
+            }
+            let step = &self.journal.steps[index];
+            let places = self.journal.places(self.project, step);
+            let names = [Some(&places.new), Some(&places.old), places.spare.as_ref()];
+            names.into_iter().flatten().any(|path| found.contains(path))
+        })
     }
 
     pub(super) fn bench(&mut self, index: usize) -> Bench<'_> {

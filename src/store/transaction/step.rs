@@ -96,11 +96,19 @@ impl<'a> Bench<'a> {
 
     /// How far the step has got, judged by the files at its paths.
     pub(super) fn state(&self) -> Result<State> {
-        let (target, aside) = (self.found(&self.places.target)?, self.aside()?);
+        Ok(self.judge(self.found(&self.places.target)?, &self.aside()?))
+    }
+
+    /// The same of a step that is known to have no temporary file.
+    pub(super) fn state_alone(&self) -> Result<State> {
+        Ok(self.judge(self.found(&self.places.target)?, &[]))
+    }
+
+    fn judge(&self, target: Found, aside: &[(PathBuf, Found)]) -> State {
         let is_new = |found: Found| self.step.after.is_some() && found == self.after();
         let is_ready = self.step.after.is_none() || aside.iter().any(|(_, found)| is_new(*found));
         let mut others = aside.iter().filter(|(_, found)| !is_new(*found));
-        Ok(if target == self.after() {
+        if target == self.after() {
             let is_clean = others.all(|(_, found)| *found == self.before());
             if is_clean {
                 State::Done
@@ -121,7 +129,7 @@ impl<'a> Bench<'a> {
             State::Pending
         } else {
             State::Disturbed
-        })
+        }
     }
 
     /// Makes a step whose state is [`State::Pending`]; the same results as [`Bench::put`].
@@ -299,13 +307,15 @@ impl<'a> Bench<'a> {
         let files = self.project.files();
         match files.entry(path)? {
             Entry::Absent => Ok(Found::Nothing),
-            Entry::File if files.size(path)?.is_some_and(|size| size > MAX_CONTENT) => {
-                Ok(Found::Strange)
-            }
-            Entry::File => {
-                let bytes = files.read(path, MAX_CONTENT)?;
-                Ok(bytes.map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes))))
-            }
+            Entry::File => match files.read(path, MAX_CONTENT) {
+                Ok(bytes) => {
+                    Ok(bytes.map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes))))
+                }
+                Err(_) if files.size(path)?.is_some_and(|size| size > MAX_CONTENT) => {
+                    Ok(Found::Strange)
+                }
+                Err(failure) => Err(failure),
+            },
             Entry::Link | Entry::Folder | Entry::Other => Ok(Found::Strange),
         }
     }
