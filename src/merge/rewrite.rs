@@ -1,5 +1,6 @@
 //! Whether a side rewrote the text. Then the place of what is left of the base is a coincidence, and nothing is a reliable anchor.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 
 use super::blocks::Kind;
@@ -35,7 +36,8 @@ fn kept(base: &Side<'_>, side: &Side<'_>) -> usize {
         *lines.entry(line).or_default() += 1;
     }
     let stream: Vec<&[u8]> = new.concat();
-    let runs: HashSet<&[&[u8]]> = stream.windows(RUN).collect();
+    // Mostly all lines are there as they were.
+    let runs: LazyCell<HashSet<&[&[u8]]>, _> = LazyCell::new(|| stream.windows(RUN).collect());
     let mut kept = 0;
     for line in &old {
         let is_there = match lines.get_mut(line.as_slice()) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use dialoguer::console::Term;
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{CYAN, DIM, GREEN, YELLOW, one_path, sanitize};
@@ -394,7 +394,10 @@ pub(super) fn preview(preview: &Preview) -> String {
 /// A unified diff, coloured; empty if there is no difference.
 #[must_use]
 pub fn unified(old: &str, new: &str, old_label: &str, new_label: &str) -> String {
-    let diff = TextDiff::from_lines(old, new);
+    // As the merge compares; thousands of equal lines take a fraction of the time of the other ways.
+    let diff = (TextDiff::configure())
+        .algorithm(Algorithm::Histogram)
+        .diff_lines(old, new);
     let plain = diff
         .unified_diff()
         .context_radius(3)

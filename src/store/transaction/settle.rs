@@ -19,9 +19,6 @@ use crate::error::{Failure, Result};
 use crate::store::lockfile::Lockfile;
 use crate::store::project::Project;
 
-/// From how many steps on the folders are listed, instead of looking for each temporary file.
-const MANY_STEPS: usize = 32;
-
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -315,15 +312,11 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// The files that are there under the temporary names of this operation, found with one look at each folder. `None`: looking at each name
-    /// is quicker, or a folder cannot be listed.
+    /// The files that are there under the temporary names of this operation, found with one look at each folder. `None`: a folder cannot be
+    /// listed.
     pub(super) fn leftovers(&self) -> Option<HashSet<PathBuf>> {
-        let steps = &self.journal.steps;
-        if steps.len() < MANY_STEPS {
-            return None;
-        }
         let mut folders = HashSet::new();
-        for step in steps {
+        for step in &self.journal.steps {
             folders.insert(step.target(self.project).parent()?.to_owned());
         }
         let mut found = HashSet::new();
