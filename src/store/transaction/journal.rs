@@ -154,8 +154,8 @@ impl Journal {
         let target = step.target(project);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         // Hidden, and not ending in `.md`, so that the client does not load it.
-        let beside =
-            |token: &str, end: &str| target.with_file_name(format!(".{name}.{token}{end}"));
+        let folder = target.parent().unwrap_or(&target);
+        let beside = |token: &str, end: &str| folder.join(format!(".{name}.{token}{end}"));
         let first = beside(&self.token, fs::STAGED);
         let old = beside(&self.token, fs::SET_ASIDE);
         if self.is_relocked && target == project.lockfile_path() {
