@@ -91,7 +91,7 @@ fn show_unmanaged(unmanaged: &Unmanaged, ui: &mut Ui) {
     for likely in unmanaged.candidates.iter().take(NEAREST) {
         let (spec, percent) = (sanitize(&likely.spec), likely.percent);
         ui.note(match unmanaged.undecided {
-            Undecided::Version => format!("{:13}{DIM}{spec}  {}{DIM:#}", "", likely.detail),
+            Undecided::Version => format!("{:13}{DIM}{}  {spec}{DIM:#}", "", likely.detail),
             Undecided::Nothing | Undecided::Origin => {
                 format!("{:13}{DIM}{percent:>3} % like {spec}{DIM:#}", "")
             }
