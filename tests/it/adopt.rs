@@ -900,3 +900,60 @@ fn a_locked_folder_that_is_none_any_more_is_an_error_that_says_what_to_do() {
     let _ = stage.run("install").code(0);
     assert_eq!(stage.file("review/planner"), agent("planner"));
 }
+
+/// A file whose name has an entry in the manifest is adopted as the agent that the entry means, or left; the entry stays as it is.
+#[test]
+fn an_entry_of_the_manifest_says_which_agent_a_file_is_a_copy_of() {
+    let text = agent("planner");
+    let mine = text.replace("planner does 17\n", "planner does what I want\n");
+    let alien = "---\nname: planner\ndescription: X\n---\n\nNothing of it\n".to_owned();
+    let from = "adopt planner --from team/planner";
+    for (entry, file, command, code) in [
+        ("\"*\"", &mine, "adopt planner", 0),
+        ("{ registry = \"team\" }", &mine, "adopt --all", 0),
+        ("{ registry = \"team\" }", &text, "adopt --all", 0),
+        ("{ agent = \"planner\" }", &mine, "adopt planner", 0),
+        (
+            "{ file = \"agents/planner.md\", registry = \"team\" }",
+            &mine,
+            "adopt planner",
+            0,
+        ),
+        ("\"*\"", &alien, "adopt planner", 4),
+        ("\"*\"", &alien, from, 0),
+        ("{ registry = \"team\" }", &alien, from, 0),
+        ("{ registry = \"other\" }", &mine, "adopt planner", 4),
+        ("{ registry = \"other\" }", &mine, from, 4),
+        ("{ agent = \"chief\" }", &mine, "adopt planner", 4),
+        ("{ path = \"../elsewhere\" }", &mine, from, 4),
+    ] {
+        let Some(stage) = Stage::new(&[(PLANNER, &text), ("agents/chief.md", &agent("chief"))])
+        else {
+            return;
+        };
+        let manifest = stage.sandbox.read("agentpkg.toml");
+        let url = stage.upstream.url();
+        let manifest = format!(
+            "{manifest}other = {{ git = \"{url}?other\" }}\n\n[agents]\nplanner = {entry}\n"
+        );
+        stage.sandbox.write("project/agentpkg.toml", &manifest);
+        stage.copy("planner", file);
+        let case = format!("{entry}, {command}");
+        if command == from && code == 0 {
+            let said = stage.run("install").code(1).all();
+            assert!(said.contains(&format!("`agentpkg {from}`")), "{said}");
+        }
+        let output = stage.run(command);
+        assert_eq!(output.code, code, "{case}: {}", output.all());
+        assert_eq!(stage.file("planner"), *file, "{case}");
+        assert_eq!(stage.sandbox.read("agentpkg.toml"), manifest, "{case}");
+        let is_adopted = stage.sandbox.project("agentpkg.lock").exists();
+        assert_eq!(is_adopted, code == 0, "{case}");
+        if is_adopted {
+            let _ = stage.run("install --locked").code(0);
+            assert_eq!(stage.file("planner"), *file, "{case}");
+            let _ = stage.run("undo").code(0);
+            assert_eq!(stage.file("planner"), *file, "{case}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::planner::Planner;
 use super::scene::Scene;
 use super::unmanaged::{Copied, leave, selected};
 use crate::domain::digest::ObjectId;
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::error::{Advice, Failure, Result};
@@ -19,8 +19,10 @@ use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted,
 use crate::ops::resolver::Resolved;
 use crate::ops::session::Session;
 use crate::ops::unknown;
+use crate::store::agreement::{is_from, is_target};
 use crate::store::loaded::{self, LoadedSet};
-use crate::store::manifest::{Origin, Wanted};
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::{Manifest, Origin, Wanted};
 
 /// Agents that have less in common with a file, in percent, are not worth a word.
 const LEAST_SHOWN: u32 = 20;
@@ -341,7 +343,8 @@ fn take(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let (scene, name, bytes) = (planner.scene, &file.name, &file.bytes);
-    let wanted = Wanted {
+    let entry = scene.manifest.agents().get(name);
+    let new = || Wanted {
         origin: match &resolved.snapshot.registry {
             Some(registry) => Origin::Registry(registry.clone()),
             None => Origin::Source(resolved.snapshot.source.clone()),
@@ -349,19 +352,45 @@ fn take(
         target: target(name, resolved, frontend),
         ..Wanted::default()
     };
+    let wanted = entry.cloned().unwrap_or_else(new);
     let mut candidate = match version(scene, (name, &wanted, bytes), resolved, frontend) {
         Ok(candidate) => candidate,
         Err(failure) => return planner.problem(failure),
     };
+    if !is_wanted(&candidate.locked, (name, entry), &scene.manifest) {
+        let why = format!(
+            "agentpkg.toml has another agent as `{name}`; this file is from {}",
+            resolved.spec(true)
+        );
+        leave(planner, (&file.stem(), file.is_named), why, Vec::new());
+        return Ok(());
+    }
     candidate.locked.folder.clone_from(&file.folder);
     let mut item = Item::new(name.clone(), candidate.clone(), Content::default());
     item.ours = Some(bytes.clone().into());
     item.is_named = true;
     item.chain = vec!["the command line".to_owned()];
-    item.wanted = Some(wanted);
+    item.wanted = entry.is_none().then_some(wanted);
     item.adopt(candidate, notes);
     planner.plan.items.push(item);
     Ok(())
+}
+
+/// Whether an agent is the one that an entry of the manifest means; without an entry it is any.
+fn is_wanted(
+    locked: &LockedAgent,
+    (name, entry): (&AgentName, Option<&Wanted>),
+    manifest: &Manifest,
+) -> bool {
+    let Some(entry) = entry else {
+        return true;
+    };
+    // An entry without a target means the agent of its name, unless it names a file.
+    let is_file = matches!(&entry.origin, Origin::Source(source) if source.as_file().is_some());
+    let is_named = || folded(&locked.agent) == name.folded();
+    is_from(locked, entry, manifest)
+        && is_target(locked, entry)
+        && (entry.target.is_some() || is_file || is_named())
 }
 
 /// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.

@@ -134,12 +134,6 @@ fn adoptable(planner: &Planner<'_, '_>, stem: &str, is_named: bool) -> Result<Co
     if scene.lockfile.agents.contains_key(&name) {
         return Err("an agent of this name is installed already".to_owned());
     }
-    if scene.manifest.agents().contains_key(&name) {
-        return Err(
-            "agentpkg.toml has an entry of this name already, and an install takes the file over"
-                .to_owned(),
-        );
-    }
     if let Some(failure) = origin::folded(&planner.plan, scene, &name, None) {
         return Err(failure.message().to_owned());
     }
@@ -231,7 +225,7 @@ pub(super) fn undecided(
             let from = Command::new(["adopt", name, "--from", &nearest.spec, "--nearest"]);
             Advice::run(from).and(" takes the file as edits of the agent that is nearest to it")
         }
-        None => named_version("NAME"),
+        None => named_version(open.first().map_or("NAME", |file| &file.name)),
     }))
 }
 
