@@ -4,8 +4,8 @@
 //! Which agent it is: lines that both texts have, each weighted by its rarity among all agents, out of all that both have.
 //!
 //! Which version of it: each differs from the file in some lines, and the nearest is the one with the fewest words in these lines. A version
-//! that differs in all the lines of another one and in more comes after it. Agents and versions that are about as near as the nearest are
-//! all offered: the text does not say that the file was made from none of them, and a wrong version is a wrong base of later merges.
+//! that differs in all the lines of another one and in more comes after it. If other versions or agents are about as near as the nearest
+//! version, all of them are offered: the file may have been made from any of them, and a wrong version is a wrong base of later merges.
 //!
 //! Where too few lines are left, but much of the words, the agent is known and the version is a guess, so it is always asked about.
 
