@@ -207,6 +207,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         });
         self.open.extend(required);
         let candidate = Candidate::adapted(name, locked, bytes)?;
+        if let Err(failure) = self.refuse_folder(name) {
+            return self.problem(failure);
+        }
         let item = Item::new(name.clone(), candidate, Content::default());
         let mut item = Item {
             before: self.scene.lockfile.agents.get(name).cloned(),
@@ -218,6 +221,12 @@ impl<'a, 'p> Planner<'a, 'p> {
         edits::lay_over(&mut item, self.scene, self.is_forced(false))?;
         self.plan.items.push(item);
         Ok(())
+    }
+
+    /// Fails if a folder is where the file of an agent would be written.
+    fn refuse_folder(&self, name: &AgentName) -> Result<()> {
+        let project = &self.scene.session.project;
+        project.refuse_folder(name, &self.scene.folder(name)?)
     }
 
     /// Whether the file of an agent may be replaced although it was edited: what the user did not name keeps its edits, whatever is forced.
@@ -249,6 +258,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         match before {
             Some(before) => candidate.locked.allowed.clone_from(&before.allowed),
             None => candidate.locked.folder = self.scene.folder(name)?,
+        }
+        if let Err(failure) = self.refuse_folder(name) {
+            return self.problem(failure);
         }
         keep_commit(&mut candidate.locked, wanted, before);
         let required = candidate.required.iter().map(|required| Required {
