@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::list::state;
 use super::{Context, capabilities, needs};
 use crate::domain::count::{few, numbered};
 use crate::domain::definition::{Loaded, Verdict};
@@ -11,6 +10,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Result};
 use crate::ops::info::{Info, Running, Wish, info};
 use crate::ops::past::{History, Step};
+use crate::ops::state::State;
 use crate::ui::view::{CommitView, GainView, GoneView};
 use crate::ui::{Column, DocumentName, Table, Ui, one_line, sanitize, wrapped};
 
@@ -79,10 +79,10 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     }
     match info.installed {
         Some(installed) if info.installed_as.is_empty() => {
-            labelled("installed", state(installed), ui)?;
+            labelled("installed", installed.word(), ui)?;
         }
         Some(installed) => {
-            let installed = format!("{}, {}", state(installed), info.installed_as);
+            let installed = format!("{}, {}", installed.word(), info.installed_as);
             labelled("installed", &installed, ui)?;
         }
         None => labelled("installed", "no", ui)?,
@@ -372,7 +372,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             path: info.path.as_deref(),
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
-            installed: info.installed.map(state),
+            installed: info.installed.map(State::word),
             overrides: &info.overrides,
             client: (&info.verdict).into(),
             adapted,

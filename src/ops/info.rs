@@ -1,7 +1,7 @@
 //! `info`: everything about one agent, an installed one or one that is offered. Only reads.
 
+use super::change::pending;
 use super::gone::GoneAgent;
-use super::list::State;
 use super::loaded;
 use super::news::{Look, News};
 use super::past::History;
@@ -9,11 +9,13 @@ use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
 use super::session::Session;
+use super::state::State;
 use super::typed::{Asker, Slot, Typed};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
+use crate::domain::markers;
 use crate::domain::name::{AgentName, folded};
 use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
@@ -202,7 +204,7 @@ fn of_installed(
 ) -> Result<Info> {
     let project = &session.project;
     let bytes = project.read_agent(name, &locked.folder)?;
-    let state = state_of(bytes.as_deref(), locked);
+    let state = state_of(session, (name, locked), bytes.as_deref())?;
     let base = project.read_written(locked)?;
     let gains = match (&bytes, base) {
         (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
@@ -329,10 +331,8 @@ fn of_offered(
         info.history = History::of(snapshot, &resolved.entry.file, known);
     }
     if let Some((name, locked)) = installed {
-        info.installed = Some(state_of(
-            session.project.read_agent(name, &locked.folder)?.as_deref(),
-            locked,
-        ));
+        let file = session.project.read_agent(name, &locked.folder)?;
+        info.installed = Some(state_of(session, (name, locked), file.as_deref())?);
         let name = (name.as_str() != info.name).then(|| format!("as {name}"));
         let is_other = locked.commit != resolved.commit || locked.blob != resolved.entry.blob;
         let version = versions(Some(locked));
@@ -345,12 +345,19 @@ fn of_offered(
     Ok(info)
 }
 
-fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
-    match bytes {
-        None => State::Missing,
-        Some(bytes) if Digest::of(bytes) == locked.unedited() => State::Clean,
-        Some(_) => State::Edited,
-    }
+/// The state of an installed agent with these bytes.
+fn state_of(
+    session: &Session,
+    (name, locked): (&AgentName, &LockedAgent),
+    bytes: Option<&[u8]>,
+) -> Result<State> {
+    let Some(bytes) = bytes else {
+        return Ok(State::Missing);
+    };
+    let is_clean = Digest::of(bytes) == locked.unedited();
+    let is_undecided = pending::names(&session.project)?.contains(name)
+        || !is_clean && markers::first(bytes).is_some();
+    Ok(State::of_file(is_clean, is_undecided))
 }
 
 /// Whether a locked agent is of a version that is asked for.

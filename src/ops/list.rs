@@ -7,8 +7,10 @@ use super::change::pending;
 use super::report::{Event, Frontend, relay};
 use super::resolver::Resolver;
 use super::session::Session;
+use super::state::State;
 use super::unknown;
 use crate::domain::discovery::{IndexEntry, rank};
+use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
@@ -17,17 +19,6 @@ use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::placed::Placed;
 use crate::store::registry::Snapshot;
 
-/// The state of an installed agent's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// As it was installed.
-    Clean,
-    /// Changed since.
-    Edited,
-    /// Gone.
-    Missing,
-}
-
 /// An installed agent.
 #[derive(Debug, Clone)]
 pub struct Installed {
@@ -35,7 +26,7 @@ pub struct Installed {
     pub name: AgentName,
     /// Its lock entry.
     pub locked: LockedAgent,
-    /// The state of its file.
+    /// Its state.
     pub state: State,
     /// Whether an update of it is pending.
     pub is_pending: bool,
@@ -60,16 +51,21 @@ fn with_states(session: &Session, lockfile: Lockfile) -> Result<Vec<Installed>> 
         .seen(session.project.agents_folder(), lockfile.agents.len());
     let pending = pending::names(&session.project)?;
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
+        let is_pending = pending.contains(&name);
         let state = match session
             .project
             .digest_agent(&name, &locked.folder, &mut seen)?
         {
             None => State::Missing,
-            Some(digest) if digest == locked.unedited() => State::Clean,
-            Some(_) => State::Edited,
+            Some(digest) if digest == locked.unedited() => State::of_file(true, is_pending),
+            Some(_) => {
+                let file = session.project.read_agent(&name, &locked.folder)?;
+                let has_markers = file.is_some_and(|bytes| markers::first(&bytes).is_some());
+                State::of_file(false, is_pending || has_markers)
+            }
         };
         Ok(Installed {
-            is_pending: pending.contains(&name),
+            is_pending,
             name,
             locked,
             state,

@@ -42,6 +42,7 @@ pub mod search;
 pub mod session;
 pub mod set;
 mod shadows;
+pub mod state;
 pub mod status;
 pub mod typed;
 pub mod undo;

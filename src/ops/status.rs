@@ -9,6 +9,7 @@ use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, ServerState, World};
 use super::session::Session;
+use super::state::State;
 use super::unmanaged::unmanaged_in;
 use crate::domain::definition::{differing, ignored};
 use crate::domain::digest::Digest;
@@ -73,6 +74,17 @@ pub struct AgentStatus {
 }
 
 impl AgentStatus {
+    /// Its state in one word.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let is_undecided = self.is_conflicted || self.markers.is_some();
+        match self.file {
+            FileState::Missing => State::Missing,
+            FileState::Clean => State::of_file(true, is_undecided),
+            FileState::Edited(_) => State::of_file(false, is_undecided),
+        }
+    }
+
     /// Whether there is something to do.
     #[must_use]
     pub fn needs_work(&self) -> bool {

@@ -19,9 +19,8 @@ use crate::ops::gone::GoneAgent;
 use crate::ops::merge_file::ConflictReport;
 use crate::ops::past::Changed;
 use crate::ops::requirement::Report;
-use crate::store::agreement::versions;
+use crate::store::agreement::{is_older, newest_of, versions};
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
 use crate::store::project::Project;
 
 /// What happened, or would happen, to one agent.
@@ -121,6 +120,18 @@ impl ChangedAgent {
             locked: Some(locked.clone()),
             ..Self::new(project, name, status, Some(locked))
         }
+    }
+
+    /// Whether it goes to an older version.
+    #[must_use]
+    pub fn is_older(&self) -> bool {
+        let versions = self.before.as_ref().zip(self.locked.as_ref());
+        let by_commit = || {
+            self.changed
+                .as_ref()
+                .is_some_and(|changed| changed.is_older)
+        };
+        versions.is_some_and(|(from, to)| is_older(from, to).unwrap_or_else(by_commit))
     }
 
     /// Whether its file is written.
@@ -351,13 +362,6 @@ fn verdict(plan: &Plan, goal: &Goal) -> Option<Verdict> {
         return None;
     };
     Some(Definition::parse(&one.result().bytes()).verdict().clone())
-}
-
-/// The requirement, if it names a whole version and means a newer one, as those of cargo do.
-fn newest_of(wanted: &Wanted, locked: &LockedAgent) -> Option<String> {
-    let request = wanted.version.as_ref()?;
-    let version = semver::Version::parse(locked.version.as_ref()?).ok()?;
-    request.is_older(&version).then(|| request.to_string())
 }
 
 fn rule_name(rule: Rule) -> &'static str {
