@@ -137,6 +137,9 @@ fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     if let Some(reason) = &agent.ignored {
         notes.push(format!("Claude Code ignores it: {reason}"));
     }
+    if let Some(name) = &agent.renamed {
+        notes.push(format!("Claude Code knows it as `{name}`"));
+    }
     match (agent.file, agent.elsewhere.as_slice()) {
         (_, []) => {}
         (FileState::Missing, files) => {
@@ -229,6 +232,8 @@ struct AgentView<'s> {
     markers: Option<usize>,
     /// Why the client ignores the file as the user edited it.
     ignored: Option<&'s str>,
+    /// The name by which Claude Code knows it, if the user changed it in the file.
+    renamed: Option<&'s str>,
     pins: &'s [String],
     overrides: &'s [String],
     /// The overridden keys that have another value in the file.
@@ -269,6 +274,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             ignored: agent.ignored.as_deref(),
+            renamed: agent.renamed.as_deref(),
             pins: &agent.pins,
             overrides: &agent.overrides,
             differing: &agent.differing,

@@ -54,6 +54,8 @@ pub struct Info {
     pub installed: Option<State>,
     /// Under which other name and at which other version it is installed; empty: neither differs.
     pub installed_as: String,
+    /// The files, for display, of which each may be its own, if the one that was installed is missing.
+    pub elsewhere: Vec<String>,
     /// The overrides that it is installed with.
     pub overrides: Vec<String>,
     /// What it needs, and how it stands with that here.
@@ -66,6 +68,14 @@ pub struct Info {
     pub gains: Vec<Gain>,
     /// What it may do beyond using its tools.
     pub powers: Vec<Gain>,
+}
+
+impl Info {
+    /// Whether it is about an installed agent whose file is not there: the rest is about the file as it was installed.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.path.is_some() && self.installed == Some(State::Missing)
+    }
 }
 
 /// Whether the past of an agent is looked at.
@@ -130,12 +140,18 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
         return of_file(session, &source.to_string(), file, frontend);
     }
     let spec = session.typed_spec(spec);
-    let lockfile = Placed::read(&session.project)?.lockfile;
+    let placed = Placed::read(&session.project)?;
+    let lockfile = &placed.lockfile;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
         && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
     {
-        return of_installed(session, (name, locked), history, frontend);
+        let unsure = placed.unsure.get(name).into_iter().flatten();
+        let shown = unsure.map(|folder| session.project.shown_path(name, folder));
+        return Ok(Info {
+            elsewhere: shown.collect(),
+            ..of_installed(session, (name, locked), history, frontend)?
+        });
     }
     // A version is one that a source offers; what runs here says nothing about it.
     let loaded = match bare_name(&spec) {
@@ -149,7 +165,7 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
         Freshness::Recent
     };
     let mut resolver = Resolver::new(session, freshness);
-    let offered = of_offered(&mut resolver, (text, &spec), &lockfile, history, frontend);
+    let offered = of_offered(&mut resolver, (text, &spec), lockfile, history, frontend);
     match (offered, loaded) {
         (Err(failure), Some(loaded)) if failure.kind() != Kind::Interrupted => Ok(loaded),
         (offered, _) => offered,
@@ -206,11 +222,12 @@ fn of_installed(
     let bytes = project.read_agent(name, &locked.folder)?;
     let state = state_of(session, (name, locked), bytes.as_deref())?;
     let base = project.read_written(locked)?;
-    let gains = match (&bytes, base) {
-        (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
+    let gains = match (&bytes, &base) {
+        (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(base)),
         _ => Vec::new(),
     };
-    let bytes = bytes.unwrap_or_default();
+    // Of a missing file, what was written says what the agent is.
+    let bytes = bytes.or(base).unwrap_or_default();
     let mut info = judge(
         project.shown_path(name, &locked.folder),
         &locked.file,
@@ -450,6 +467,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         running: None,
         installed: None,
         installed_as: String::new(),
+        elsewhere: Vec::new(),
         overrides: Vec::new(),
         needs: Report::default(),
         gone: None,

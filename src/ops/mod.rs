@@ -48,6 +48,7 @@ pub mod typed;
 pub mod undo;
 mod unknown;
 mod unmanaged;
+mod unreached;
 pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};

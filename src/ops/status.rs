@@ -11,7 +11,7 @@ use super::requirement::{self, AgentNeeds, ServerState, World};
 use super::session::Session;
 use super::state::State;
 use super::unmanaged::unmanaged_in;
-use crate::domain::definition::{differing, ignored};
+use crate::domain::definition::{differing, ignored, renamed};
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
@@ -50,6 +50,8 @@ pub struct AgentStatus {
     pub markers: Option<usize>,
     /// Why the client ignores its file as the user edited it; `None`: it does not, or it has conflict markers.
     pub ignored: Option<String>,
+    /// The name by which the client knows it, if the user changed it in the file.
+    pub renamed: Option<String>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
     /// The overrides that it was written with.
@@ -171,6 +173,10 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
                 .as_deref()
                 .filter(|_| markers.is_none())
                 .and_then(ignored),
+            renamed: bytes
+                .as_deref()
+                .filter(|_| markers.is_none())
+                .and_then(|file| renamed(file, base.as_deref(), name.as_str())),
             file: match &bytes {
                 None if is_clean => FileState::Clean,
                 None => FileState::Missing,

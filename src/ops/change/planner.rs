@@ -22,6 +22,7 @@ use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
+use crate::ops::unreached::Unreached;
 use crate::store::agreement::{changed_reference, has_other_overrides};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -54,8 +55,10 @@ pub(super) struct Planner<'a, 'p> {
     pub(super) open: VecDeque<Required<'a>>,
     /// Sources that a person agreed to.
     pub(super) agreed: BTreeSet<String>,
-    /// Sources that could not be reached, so that each is reported once.
-    pub(super) broken: BTreeMap<String, usize>,
+    /// Sources that could not be reached, so that each is asked once.
+    pub(super) broken: BTreeMap<String, Failure>,
+    /// Agents of the manifest that could not be looked up.
+    unreached: Unreached,
     /// Agents that were named and cannot be had, so that their entries are not looked up again.
     pub(super) refused: BTreeSet<AgentName>,
     /// Questions that nobody can be asked: what was typed, and what it may mean.
@@ -73,6 +76,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             open: VecDeque::new(),
             agreed: BTreeSet::new(),
             broken: BTreeMap::new(),
+            unreached: Unreached::default(),
             refused: BTreeSet::new(),
             unanswered: Vec::new(),
         };
@@ -92,6 +96,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         }
         self.ask_nobody(frontend)?;
         let mut plan = self.plan;
+        plan.failures.extend(self.unreached.into_failures());
         plan.items.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(plan)
     }
@@ -153,6 +158,17 @@ impl<'a, 'p> Planner<'a, 'p> {
             _ => self.plan.failures.push(failure),
         }
         Ok(())
+    }
+
+    /// The same about an agent of the manifest.
+    pub(super) fn problem_about(&mut self, name: &AgentName, failure: Failure) -> Result<()> {
+        match failure.kind() {
+            Kind::Interrupted | Kind::Usage | Kind::Ambiguous => self.problem(failure),
+            _ => {
+                self.unreached.note(name, failure);
+                Ok(())
+            }
+        }
     }
 
     /// Plans an agent exactly as it is locked.

@@ -328,6 +328,10 @@ impl<'a> Resolver<'a> {
                 let failure = not_found(spec, &snapshots, manifest);
                 let lockfile = self.session.project.load_lockfile().unwrap_or_default();
                 let is_locked = lockfile.agents.contains_key(entry.0);
+                // A mistyped key may be why nothing was found, and says nothing about upstream.
+                if let (false, Some(key)) = (is_locked, manifest.unknown_key(entry.0)) {
+                    return Err(failure.at(key.clone()));
+                }
                 Err(left_behind((entry, is_locked), spec, &snapshots, failure))
             }
             (1, _) => Ok(found.remove(0)),
