@@ -10,6 +10,7 @@ mod candidate;
 pub(crate) mod change;
 pub mod check;
 pub mod complete;
+mod detours;
 pub mod diff;
 pub mod doctor;
 pub mod gone;
