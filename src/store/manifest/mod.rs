@@ -4,6 +4,8 @@ mod edit;
 mod entry;
 mod read;
 
+pub use self::read::is_entry_key;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -33,6 +33,12 @@ pub(super) const KEYS: [&str; 10] = [
     "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind", "gone",
 ];
 
+/// Whether a key is one of an agent's entry that is no override.
+#[must_use]
+pub fn is_entry_key(key: &str) -> bool {
+    KEYS.contains(&key)
+}
+
 impl Manifest {
     /// Reads a manifest; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
