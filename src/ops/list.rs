@@ -12,8 +12,10 @@ use super::unknown;
 use crate::domain::discovery::{IndexEntry, rank};
 use crate::domain::markers;
 use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
 use crate::domain::spec::{Source, as_repository};
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::fs;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::placed::Placed;
@@ -65,10 +67,10 @@ fn with_states(session: &Session, lockfile: Lockfile) -> Result<Vec<Installed>> 
             }
         };
         Ok(Installed {
-            is_pending,
             name,
             locked,
             state,
+            is_pending,
         })
     };
     let installed = lockfile
@@ -117,8 +119,10 @@ pub fn available<'a>(
             Some((name, source)) => (Some(name), source),
             None => (
                 None,
-                parse_source(session, place)
-                    .map_err(|failure| unknown::hinted(failure, place, &manifest))?,
+                parse_source(session, place).map_err(|failure| {
+                    let failure = unknown::hinted(failure, place, &manifest);
+                    or_search(failure, place)
+                })?,
             ),
         };
         let snapshot = resolver.snapshot(name.as_ref(), &source, frontend)?;
@@ -145,6 +149,15 @@ pub fn available<'a>(
     Ok(offers)
 }
 
+/// A failure about what was typed as a source, and may be meant as the name of an agent.
+fn or_search(failure: Failure, typed: &str) -> Failure {
+    if AgentName::new(typed).is_err() {
+        return failure;
+    }
+    let search = Advice::run(Command::new(["search", typed]));
+    failure.hint(search.and(" looks for agents in the registries"))
+}
+
 /// A source that a user typed, as the manifest keeps it.
 pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     let source = Source::parse(text).map_err(|error| {
@@ -163,6 +176,9 @@ pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     source.map_err(|failure| {
         failure.hint(match repository {
             Some(repository) => format!("for the repository write `{repository}`"),
+            None if fs::is_folder(&session.environment.current_folder.join(text)) => {
+                format!("for the folder write `./{text}`")
+            }
             None => {
                 "write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`".to_owned()
             }

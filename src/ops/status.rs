@@ -165,18 +165,14 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             _ => Vec::new(),
         };
         let markers = bytes.as_deref().and_then(markers::first);
+        // What both sides at once would be, says nothing about the agent.
+        let read = bytes.as_deref().filter(|_| markers.is_none());
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
             markers,
-            ignored: bytes
-                .as_deref()
-                .filter(|_| markers.is_none())
-                .and_then(ignored),
-            renamed: bytes
-                .as_deref()
-                .filter(|_| markers.is_none())
-                .and_then(|file| renamed(file, base.as_deref(), name.as_str())),
+            ignored: read.and_then(ignored),
+            renamed: read.and_then(|file| renamed(file, base.as_deref(), name.as_str())),
             file: match &bytes {
                 None if is_clean => FileState::Clean,
                 None => FileState::Missing,

@@ -440,7 +440,7 @@ fn slips_of_the_pen_are_answered_in_our_words() {
     error: the version is missing; leave out `@`, or write for example `@^1.2`
 
     $ agentpkg install studio/planner#x
-    error: `studio/planner#x` has both `/` and `#`; write `studio/planner`, or `gh:studio/planner#x`
+    error: `studio/planner#x` has both `/` and `#`; write `gh:studio/planner#x`
     "#);
     let _ = sandbox
         .run(&["install", "code-reviewer", "--mcp", "skip"])
