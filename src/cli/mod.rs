@@ -307,8 +307,10 @@ pub fn run() -> u8 {
     // A dry run whose plan `--locked` forbids has shown the plan, but does not succeed.
     let outcome = match (outcome, context.session.objection()) {
         (Ok(_), Some(objection)) => Err(objection.clone()),
-        // Of both, what is worse ends the command, as it does where the plan is carried out.
-        (Err(failure), Some(objection)) if objection.kind().rank() < failure.kind().rank() => {
+        // Of both, what is worse ends the command, as it does where the plan is carried out. A `--check` has its answer.
+        (Err(failure), Some(objection))
+            if failure.kind() != Kind::Check && objection.kind().rank() < failure.kind().rank() =>
+        {
             Err(objection.clone().detail(failure.message()))
         }
         (outcome, _) => outcome,

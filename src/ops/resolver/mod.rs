@@ -230,7 +230,7 @@ impl<'a> Resolver<'a> {
         let mut found = self.found(spec, manifest, frontend)?;
         if found.len() > 1 {
             let without;
-            (found, without) = self.with_version(found, spec, frontend)?;
+            (found, without) = self.with_version(found, spec, None, frontend)?;
             let several = Several::new(&found, spec, None).without(without);
             if !frontend.is_interactive() {
                 return Err(several.failure(&self.asker, &self.session.project));
@@ -466,7 +466,8 @@ impl<'a> Resolver<'a> {
         entry: Option<(&AgentName, &Wanted)>,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let (found, without) = self.with_version(found, spec, frontend)?;
+        let name = entry.map(|(name, _)| name);
+        let (found, without) = self.with_version(found, spec, name, frontend)?;
         let several = Several::new(&found, spec, entry).without(without);
         if !frontend.is_interactive() {
             return Err(several.failure(&self.asker, &self.session.project));

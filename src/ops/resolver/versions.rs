@@ -7,6 +7,7 @@ use semver::Version;
 
 use super::Resolver;
 use super::resolved::Resolved;
+use crate::domain::name::AgentName;
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Source, Spec, Target};
 use crate::domain::version::{VersionRequest, Written};
@@ -122,10 +123,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// Those of several agents that have the version which is asked for, and how many do not have it: a hint must not name what fails.
+    /// `entry`: the one of the manifest that means them.
     pub(super) fn with_version(
         &self,
         found: Vec<Resolved<'a>>,
         spec: &Spec,
+        entry: Option<&AgentName>,
         frontend: &mut dyn Frontend,
     ) -> Result<(Vec<Resolved<'a>>, usize)> {
         if spec.version.is_none() {
@@ -141,30 +144,47 @@ impl<'a> Resolver<'a> {
             }
         }
         if with.is_empty() {
-            return Err(self.none_has(&without));
+            return Err(self.none_has(&without, entry));
         }
         Ok((with, without.len()))
     }
 
     /// That none of several agents has the version that is asked for, and why.
-    fn none_has(&self, without: &[(Resolved<'a>, Failure)]) -> Failure {
+    fn none_has(&self, without: &[(Resolved<'a>, Failure)], entry: Option<&AgentName>) -> Failure {
         let name = without.first().map(|(found, _)| found.entry.name.as_str());
         let count = without.len();
         let failure = Failure::failed(format!(
             "none of the {count} agents named `{}` can be had at that version",
             name.unwrap_or_default()
         ));
+        let by_name = |spec: &String| {
+            let same = without
+                .iter()
+                .filter(|(found, _)| found.spec(false) == *spec);
+            same.count() == 1
+        };
+        let spec = |found: &Resolved<'a>| {
+            let named = Some(found.spec(false)).filter(by_name);
+            named.unwrap_or_else(|| found.spec(true))
+        };
         let why = |(found, failure): &(Resolved<'a>, Failure)| {
             let why = [&[failure.message().to_owned()], failure.details()].concat();
-            format!("{}: {}", found.spec(false), why.join("; "))
+            format!("{}: {}", spec(found), why.join("; "))
         };
         let failure = failure.listing(without.iter().map(why));
         match (&self.asker.place, without.last()) {
             (AskerPlace::Spec { slot, .. }, Some((found, _))) => {
-                let again = self.asker.typed.replacing(*slot, found.spec(false)).again();
+                let again = self.asker.typed.replacing(*slot, spec(found)).again();
                 failure.hint(Advice::say("name one without a version, for example ").and_run(again))
             }
-            _ => failure,
+            _ => {
+                let project = &self.session.project;
+                let label = "it does not say which";
+                match entry.and_then(|name| project.manifest_entry(name, label)) {
+                    Some(location) => failure.at(location),
+                    None => failure,
+                }
+            }
         }
     }
 
