@@ -172,19 +172,18 @@ impl<'a> Resolver<'a> {
             format!("{}: {}", spec(found), why.join("; "))
         };
         let failure = failure.listing(without.iter().map(why));
-        match (&self.asker.place, without.last()) {
-            (AskerPlace::Spec { slot, .. }, Some((found, _))) => {
-                let again = self.asker.typed.replacing(*slot, spec(found)).again();
-                failure.hint(Advice::say("name one without a version, for example ").and_run(again))
-            }
-            _ => {
-                let project = &self.session.project;
-                let label = "it does not say which";
-                match entry.and_then(|name| project.manifest_entry(name, label)) {
-                    Some(location) => failure.at(location),
-                    None => failure,
-                }
-            }
+        if let (AskerPlace::Spec { slot, .. }, Some((found, _))) =
+            (&self.asker.place, without.last())
+        {
+            let again = self.asker.typed.replacing(*slot, spec(found)).again();
+            return failure
+                .hint(Advice::say("name one without a version, for example ").and_run(again));
+        }
+        let project = &self.session.project;
+        let line = entry.and_then(|name| project.manifest_entry(name, "it does not say which"));
+        match line {
+            Some(line) => failure.at(line),
+            None => failure,
         }
     }
 
