@@ -2,14 +2,14 @@
 """How often `adopt` finds where a copied file is from, and how long that takes.
 
     cargo build --release
-    python3 benches/adopt.py found --triples FOLDER --histories FOLDER [--all] [--program target/release/agentpkg]
+    python3 benches/adopt.py found --triples FOLDER --histories FOLDER [--all] [--nearest] [--program target/release/agentpkg]
     python3 benches/adopt.py strangers --corpus FOLDER --histories FOLDER [--program target/release/agentpkg]
     python3 benches/adopt.py time [--rounds 5] [--program target/release/agentpkg]
 
 `found` reads copies whose origin is known: `index.jsonl` in the folder of triples has one JSON object a line with `kind`, `base`, `ours`,
 `downstream` and `ours_path`; the texts are in `blobs/ID.md`. Those of the kinds copy-edit and fork-edit whose base is in one of the
 histories (`*.bundle`) are looked for in the histories that have the base (`--all`: in all), except in the downstream's own: what is called
-like its owner. It prints how many are right, asked, not found and wrong (files with conflict markers are never adopted), and each one that
+like its owner. `--nearest` has the nearest version taken where several are about as near. It prints how many are right, asked, not found and wrong (files with conflict markers are never adopted), and each one that
 is wrong or asked. `nearer` is a wrong one that differs from the file in fewer words than the recorded base: the file took over a later change
 of upstream by hand. How much of that change it has stands beside it, in words. `asked`: whether the right version is the first one that is
 offered, or one of the others.
@@ -141,6 +141,7 @@ def offered(repositories, spec):
 
 def found(options):
     blob = lambda triples, id: (triples / "blobs" / f"{id}.md").read_bytes()
+    nearest = ["--nearest"] if options.nearest else []
     count = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -153,7 +154,7 @@ def found(options):
                 place.add(registry, repositories[registry])
             for group in batches(copies):
                 place.put({name: blob(options.triples, ours) for name, ours, _ in group})
-                document = json.loads(place.run("adopt", "--all", "--dry-run", "--json"))
+                document = json.loads(place.run("adopt", "--all", "--dry-run", "--json", *nearest))
                 adopted = {agent["name"]: agent for agent in document["agents"]}
                 left = {agent["name"]: agent for agent in document["not_adopted"]}
                 for name, ours, base in group:
@@ -312,6 +313,7 @@ def main():
     parser.add_argument("--histories", type=pathlib.Path)
     parser.add_argument("--corpus", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--nearest", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     for name, default in (("files", 200), ("registries", 20), ("agents", 200), ("versions", 10)):
         parser.add_argument(f"--{name}", type=int, default=default)

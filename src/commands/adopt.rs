@@ -9,12 +9,16 @@ use crate::ops::adopt::{AdoptOptions, adopt};
 use crate::ops::typed::Typed;
 use crate::ui::DocumentName;
 
+/// A hint for more files than these is for all of them.
+const NAMED: usize = 3;
+
 /// Take over agents that you copied by hand: find where each came from, so that it can be updated
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg adopt --all --dry-run      where each file of the folder came from
   agentpkg adopt --all                adopt every file whose origin is sure
+  agentpkg adopt --all --nearest      also where several versions are near
   agentpkg adopt planner --from SPEC  name its origin yourself")]
 pub struct AdoptArgs {
     /// The names of the files, without `.md`
@@ -23,6 +27,9 @@ pub struct AdoptArgs {
     /// Where they came from: a registry, a repository, an agent or a version; fetched with its history
     #[arg(long, value_name = "SPEC", add = super::complete::specs())]
     pub from: Option<String>,
+    /// Where several versions are about as near, take the nearest one
+    #[arg(long)]
+    pub nearest: bool,
     /// Adopt every file that agentpkg did not write
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
@@ -34,11 +41,12 @@ pub struct AdoptArgs {
 /// Runs the command.
 pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
     let from = args.from.iter().flat_map(|from| ["--from", from.as_str()]);
+    let nearest = args.nearest.then_some("--nearest");
     let typed = Typed {
         command: "adopt".to_owned(),
         names: args.names.clone(),
         is_all: args.all,
-        options: from.map(str::to_owned).collect(),
+        options: from.chain(nearest).map(str::to_owned).collect(),
         ..Typed::default()
     };
     let options = AdoptOptions {
@@ -46,6 +54,7 @@ pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
         names: args.names.clone(),
         is_all: args.all,
         from: args.from.clone(),
+        is_nearest: args.nearest,
         is_dry_run: args.dry_run,
         is_yes: context.is_yes,
     };
@@ -60,7 +69,8 @@ pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
     if args.dry_run && outcome.failures.is_empty() {
         return Ok(());
     }
-    outcome.verdict("adopted", &|names| {
-        typed.naming(names.iter().copied()).again()
+    outcome.verdict("adopted", &|names| match names {
+        many if typed.is_all && many.len() > NAMED => typed.again(),
+        names => typed.naming(names.iter().copied()).again(),
     })
 }

@@ -30,6 +30,8 @@ pub struct AdoptOptions {
     pub is_all: bool,
     /// The source, agent or version that they are from.
     pub from: Option<String>,
+    /// Where several versions are about as near, take the nearest one.
+    pub is_nearest: bool,
     /// Plan and stop.
     pub is_dry_run: bool,
     /// What is not sure is left out.
@@ -56,6 +58,7 @@ pub fn adopt(
     let files = Files {
         names,
         from: options.from.clone(),
+        is_nearest: options.is_nearest,
     };
     let goal = Goal {
         typed: options.typed.clone(),

@@ -14,7 +14,7 @@ use crate::error::{Advice, Failure, Result};
 pub use super::change::goal::{Conflicts, Wish};
 pub use super::change::item::Status;
 pub use super::change::outcome::{
-    ChangedAgent, FollowedFile, Likely, NamedAgent, Outcome, Passed, Unmanaged,
+    ChangedAgent, FollowedFile, Likely, NamedAgent, Outcome, Passed, Undecided, Unmanaged,
 };
 
 /// What to update, and how.

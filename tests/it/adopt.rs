@@ -79,7 +79,7 @@ fn a_copy_of_an_old_version_is_adopted_as_it_is_and_the_next_update_merges() {
     );
     let mine = old.replace("planner does 17\n", "planner does what I want\n");
     stage.copy("planner", &mine);
-    let said = stage.run("adopt planner").code(0).all();
+    let said = stage.run("adopt planner --nearest").code(0).all();
     assert!(said.contains("1 line differs"), "{said}");
     assert_eq!(stage.file("planner"), mine);
     assert!(stage.sandbox.read("agentpkg.toml").contains("planner"));
@@ -152,18 +152,64 @@ fn versions_that_cannot_be_told_apart_are_listed_and_the_rest_is_adopted() {
     assert!(!stage.sandbox.project("agentpkg.lock").exists());
     let output = stage.run("adopt --all").code(4);
     let said = output.all();
-    assert!(said.contains("may be from several versions"), "{said}");
+    assert!(said.contains("may be from any of 2 versions"), "{said}");
     let lock = stage.lock();
     assert!(
         lock.contains("\"other\"") && !lock.contains("\"planner\""),
         "{lock}"
     );
-    // The command that it names says which one.
-    let (_, command) = said.split_once("to take the first: `agentpkg ").unwrap();
+    // The first command that it names takes the nearest one.
+    let (_, command) = said.split_once("hint: `agentpkg ").unwrap();
     let (command, _) = command.split_once('`').unwrap();
     let _ = stage.run(command).code(0);
     assert_eq!(stage.file("planner"), mine);
     assert!(stage.lock().contains("\"planner\""));
+}
+
+#[test]
+fn a_version_is_taken_unasked_only_if_no_other_is_about_as_near() {
+    let old = agent("planner");
+    for (changed, is_asked) in [(1, true), (6, false)] {
+        let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+            return;
+        };
+        let new = (1..=changed).fold(old.clone(), |text, line| {
+            text.replace(&format!("does {line}\n"), &format!("has done {line}\n"))
+        });
+        stage.publish(PLANNER, &new);
+        let mine = old.replace("planner does 17\n", "planner does what I want\n");
+        stage.copy("planner", &mine);
+        let said = stage.run("adopt --all --dry-run").code(0).all();
+        assert_eq!(said.contains("any of 2 versions"), is_asked, "{said}");
+        for says in ["--nearest", "Would ask planner  which one is meant"] {
+            assert_eq!(said.contains(says), is_asked, "{said}");
+        }
+        for line in [
+            "adopt planner",
+            "adopt --all --yes",
+            "adopt --from team planner",
+        ] {
+            let output = stage.run(line).code(if is_asked { 4 } else { 0 });
+            assert_eq!(output.all().contains("--nearest"), is_asked, "{line}");
+            if !is_asked {
+                let _ = stage.run("undo").code(0);
+            }
+        }
+        for line in [
+            "adopt planner --nearest",
+            "adopt --all --nearest --yes",
+            "adopt --from team planner --nearest",
+        ] {
+            let dry = stage.run(&format!("{line} --dry-run")).code(0).all();
+            assert!(dry.contains("Would adopt planner"), "{line}: {dry}");
+            let document = stage.run(&format!("{line} --json")).code(0).json();
+            let notes = document["agents"][0]["notes"].to_string();
+            assert!(notes.contains("1 line differs"), "{line}: {notes}");
+            assert_eq!(notes.contains("nearest of 2"), is_asked, "{line}: {notes}");
+            assert!(stage.file("planner") == mine, "{line}");
+            let _ = stage.run("undo").code(0);
+        }
+    }
 }
 
 #[test]
@@ -576,7 +622,7 @@ fn a_file_with_other_lines_and_the_same_words_is_asked_about() {
     stage.copy("planner", &mine);
     let said = stage.run("adopt planner").code(4).all();
     assert!(said.contains("may be from this version"), "{said}");
-    assert!(said.contains("adopt planner --from team"), "{said}");
+    assert!(said.contains("adopt planner --nearest"), "{said}");
     assert_eq!(stage.file("planner"), mine);
     for line in ["adopt --all", "adopt --all --yes"] {
         assert!(stage.run(line).code(4).all().contains("may be from this"));
@@ -585,6 +631,7 @@ fn a_file_with_other_lines_and_the_same_words_is_asked_about() {
     let left = &document["not_adopted"][0];
     assert_eq!(left["candidates"][0]["spec"], "team#agents/planner.md");
     assert_eq!(document["asks"][0]["kind"], "candidate");
+    let _ = stage.run("adopt planner --nearest --dry-run").code(0);
     // What is not from there is not asked about.
     stage.copy("planner", &wrapped(&agent("gardener")));
     let said = stage.run("adopt --all").code(0).all();
@@ -852,4 +899,61 @@ fn a_locked_folder_that_is_none_any_more_is_an_error_that_says_what_to_do() {
     fs::remove_file(&folder).unwrap();
     let _ = stage.run("install").code(0);
     assert_eq!(stage.file("review/planner"), agent("planner"));
+}
+
+/// A file whose name has an entry in the manifest is adopted as the agent that the entry means, or left; the entry stays as it is.
+#[test]
+fn an_entry_of_the_manifest_says_which_agent_a_file_is_a_copy_of() {
+    let text = agent("planner");
+    let mine = text.replace("planner does 17\n", "planner does what I want\n");
+    let alien = "---\nname: planner\ndescription: X\n---\n\nNothing of it\n".to_owned();
+    let from = "adopt planner --from team/planner";
+    for (entry, file, command, code) in [
+        ("\"*\"", &mine, "adopt planner", 0),
+        ("{ registry = \"team\" }", &mine, "adopt --all", 0),
+        ("{ registry = \"team\" }", &text, "adopt --all", 0),
+        ("{ agent = \"planner\" }", &mine, "adopt planner", 0),
+        (
+            "{ file = \"agents/planner.md\", registry = \"team\" }",
+            &mine,
+            "adopt planner",
+            0,
+        ),
+        ("\"*\"", &alien, "adopt planner", 4),
+        ("\"*\"", &alien, from, 0),
+        ("{ registry = \"team\" }", &alien, from, 0),
+        ("{ registry = \"other\" }", &mine, "adopt planner", 4),
+        ("{ registry = \"other\" }", &mine, from, 4),
+        ("{ agent = \"chief\" }", &mine, "adopt planner", 4),
+        ("{ path = \"../elsewhere\" }", &mine, from, 4),
+    ] {
+        let Some(stage) = Stage::new(&[(PLANNER, &text), ("agents/chief.md", &agent("chief"))])
+        else {
+            return;
+        };
+        let manifest = stage.sandbox.read("agentpkg.toml");
+        let url = stage.upstream.url();
+        let manifest = format!(
+            "{manifest}other = {{ git = \"{url}?other\" }}\n\n[agents]\nplanner = {entry}\n"
+        );
+        stage.sandbox.write("project/agentpkg.toml", &manifest);
+        stage.copy("planner", file);
+        let case = format!("{entry}, {command}");
+        if command == from && code == 0 {
+            let said = stage.run("install").code(1).all();
+            assert!(said.contains(&format!("`agentpkg {from}`")), "{said}");
+        }
+        let output = stage.run(command);
+        assert_eq!(output.code, code, "{case}: {}", output.all());
+        assert_eq!(stage.file("planner"), *file, "{case}");
+        assert_eq!(stage.sandbox.read("agentpkg.toml"), manifest, "{case}");
+        let is_adopted = stage.sandbox.project("agentpkg.lock").exists();
+        assert_eq!(is_adopted, code == 0, "{case}");
+        if is_adopted {
+            let _ = stage.run("install --locked").code(0);
+            assert_eq!(stage.file("planner"), *file, "{case}");
+            let _ = stage.run("undo").code(0);
+            assert_eq!(stage.file("planner"), *file, "{case}");
+        }
+    }
 }

@@ -299,7 +299,8 @@ fn the_nearest_agent_is_named_where_none_is_near_enough() {
     stage.copy("mine", &text);
     for line in ["adopt mine --from team", "adopt mine"] {
         let said = stage.run(line).code(4).all();
-        let hint = "`agentpkg adopt mine --from team#agents/planner.md` takes the file as edits";
+        let hint =
+            "`agentpkg adopt mine --from team#agents/planner.md --nearest` takes the file as edits";
         for says in [
             "mine  no version is near enough",
             "% like team#agents/planner.md",

@@ -220,3 +220,52 @@ fn choosing_no_file_to_adopt_is_not_taken_for_having_none() {
     let said = sandbox.run(&["adopt"]).code(0).all();
     assert!(said.contains("There is nothing to adopt"), "{said}");
 }
+
+/// Files that are from one of two versions: each is asked about, until the nearest is taken for all that follow.
+#[test]
+fn the_nearest_version_can_be_taken_for_all_files_that_follow() {
+    use crate::adopt::{Stage, agent};
+    for (term, choices) in [
+        ("xterm", ["team#agents/a.md@", "the nearest"]),
+        ("dumb", ["2", "3"]),
+    ] {
+        let names = ["a", "b", "c"];
+        let texts = names.map(agent);
+        let files: Vec<(String, &str)> = (names.iter().zip(&texts))
+            .map(|(name, text)| (format!("agents/{name}.md"), text.as_str()))
+            .collect();
+        let old: Vec<(&str, &str)> = (files.iter())
+            .map(|(path, text)| (path.as_str(), *text))
+            .collect();
+        let Some(mut stage) = Stage::new(&old) else {
+            return;
+        };
+        for (name, text) in names.iter().zip(&texts) {
+            let new = text.replace(" does 3\n", " does three\n");
+            stage.publish(&format!("agents/{name}.md"), &new);
+            // It differs from the new version in one line, and from the old one in two.
+            stage.copy(name, &new.replace(" does 9\n", " does what I want\n"));
+        }
+        let variables = [("TERM", OsString::from(term))];
+        let mut terminal = Terminal::start(&stage.sandbox, &["adopt", "--all"], &variables);
+        for (name, choice) in names.iter().zip(choices) {
+            terminal.wait_for(&format!("Which version was `{name}` made from?"));
+            if term == "dumb" {
+                terminal.press(&format!("{choice}\r"));
+            } else {
+                terminal.choose(choice);
+            }
+        }
+        let screen = terminal.end();
+        assert!(!screen.contains("was `c` made"), "{term}: {screen}");
+        assert!(screen.contains("2 lines differ"), "{term}: {screen}");
+        let document = stage.run("list --json").code(0).json();
+        let agents = document["agents"].as_array().unwrap();
+        assert_eq!(agents.len(), 3, "{term}: {document}");
+        assert_eq!(
+            screen.matches("nearest of 2").count(),
+            2,
+            "{term}: {screen}"
+        );
+    }
+}

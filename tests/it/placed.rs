@@ -311,7 +311,7 @@ fn an_adoption_whose_text_no_version_resembles_is_not_lost_by_a_merge() {
         let kept: Vec<&str> = old.lines().take(14).collect();
         let own: Vec<String> = (1..60).map(|line| format!("Own line {line}\n\n")).collect();
         let mine = format!("{}\n\n{}", kept.join("\n"), own.concat());
-        let [one, two] = specs.map(|spec| format!("adopt planner --from {spec}"));
+        let [one, two] = specs.map(|spec| format!("adopt planner --from {spec} --nearest"));
         let sides = [("planner", &*mine, &*one), ("planner", &mine, &two)];
         let _ = branches(&stage, false, sides).code(0);
         assert_eq!(stage.file("planner"), mine);

@@ -6,11 +6,11 @@ use super::{Context, show_gains, show_undo};
 use crate::commands::capabilities;
 use crate::domain::count::numbered;
 use crate::domain::shell::Command;
-use crate::ops::update::{ChangedAgent, Outcome, Status, Unmanaged};
+use crate::ops::update::{ChangedAgent, Outcome, Status, Undecided, Unmanaged};
 use crate::store::agreement::{registry_of, versions};
 use crate::ui::{CYAN, DIM, Ui, sanitize};
 
-/// How many of the nearest agents are named below a file whose origin is not known.
+/// How many candidates are named below a file that was not adopted.
 const NEAREST: usize = 3;
 
 /// Shows which files were adopted, and which were not and why.
@@ -23,6 +23,13 @@ pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, conte
     show_adopted(&adopted, is_dry_run, ui);
     for unmanaged in &outcome.unmanaged {
         show_unmanaged(unmanaged, is_dry_run, ui);
+    }
+    let is_unsure = |file: &Unmanaged| file.undecided == Undecided::Version;
+    if is_dry_run && outcome.unmanaged.iter().any(is_unsure) {
+        let nearest = ui.command(&Command::new(["adopt", "--all", "--nearest"]));
+        ui.note(format!(
+            "{DIM}`{nearest}` takes the nearest version where several are near.{DIM:#}"
+        ));
     }
     if adopted.is_empty() {
         if outcome.is_nothing_chosen {
@@ -84,6 +91,15 @@ fn show_unmanaged(unmanaged: &Unmanaged, is_dry_run: bool, ui: &mut Ui) {
     ui.attention(verb, format!("{CYAN}{name}{CYAN:#}  {DIM}{why}{DIM:#}"));
     for likely in unmanaged.candidates.iter().take(NEAREST) {
         let (spec, percent) = (sanitize(&likely.spec), likely.percent);
-        ui.note(format!("{:13}{DIM}{percent:>3} % like {spec}{DIM:#}", ""));
+        ui.note(match unmanaged.undecided {
+            Undecided::Version => format!("{:13}{DIM}{}  {spec}{DIM:#}", "", likely.detail),
+            Undecided::Nothing | Undecided::Origin => {
+                format!("{:13}{DIM}{percent:>3} % like {spec}{DIM:#}", "")
+            }
+        });
+    }
+    let more = unmanaged.candidates.len().saturating_sub(NEAREST);
+    if more > 0 {
+        ui.note(format!("{:13}{DIM}and {more} more{DIM:#}", ""));
     }
 }

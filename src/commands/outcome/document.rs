@@ -8,7 +8,7 @@ use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{
-    ChangedAgent, FollowedFile, NamedAgent, Outcome, Passed, Status, Unmanaged,
+    ChangedAgent, FollowedFile, NamedAgent, Outcome, Passed, Status, Undecided, Unmanaged,
 };
 use crate::ui::Ui;
 use crate::ui::view::{ChangedView, FailureView, GainView, GoneView, RefusedView};
@@ -299,7 +299,7 @@ impl<'o> From<&'o Unmanaged> for UnmanagedView<'o> {
         Self {
             name: &unmanaged.name,
             why: &unmanaged.why,
-            open: unmanaged.is_open,
+            open: unmanaged.undecided != Undecided::Nothing,
             candidates: candidates.collect(),
         }
     }

@@ -83,7 +83,12 @@ pub(in crate::commands) fn note_pending(pending: &[&str], ui: &mut Ui) {
 /// Shows what a dry run would ask about, an agent a line.
 fn show_asks(ui: &mut Ui) {
     let mut agents: Vec<(String, Vec<String>)> = Vec::new();
+    let mut unclear: Vec<String> = Vec::new();
     for ask in ui.asks() {
+        if ask.kind == "candidate" {
+            unclear.push(ask.agent.clone());
+            continue;
+        }
         let what = match &ask.allow {
             Some(word) => word.clone(),
             None if ask.kind == "conflict" => format!("the conflict in {}", ask.what),
@@ -93,6 +98,13 @@ fn show_asks(ui: &mut Ui) {
             Some((_, asked)) => asked.push(what),
             None => agents.push((ask.agent.clone(), vec![what])),
         }
+    }
+    for agent in unclear {
+        let agent = sanitize(&agent);
+        ui.attention(
+            "Would ask",
+            format!("{CYAN}{agent}{CYAN:#}  {DIM}which one is meant{DIM:#}"),
+        );
     }
     for (agent, asked) in agents {
         let (agent, asked) = (sanitize(&agent), sanitize(&few(&asked, ", ")));

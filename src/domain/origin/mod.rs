@@ -3,9 +3,9 @@
 //!
 //! Which agent it is: lines that both texts have, each weighted by its rarity among all agents, out of all that both have.
 //!
-//! Which version of it: each differs from the file in some lines. What two versions have in common there says nothing, so they are compared
-//! by the rest. A version is told from another one if only the other differs in further lines; else by the words of these lines, if the
-//! other has at least three times as many that differ only there.
+//! Which version of it: each differs from the file in some lines, and the nearest is the one with the fewest words in these lines. A version
+//! that differs in all the lines of another one and in more comes after it. If other versions or agents are about as near as the nearest
+//! version, all of them are offered: the file may have been made from any of them, and a wrong version is a wrong base of later merges.
 //!
 //! Where too few lines are left, but much of the words, the agent is known and the version is a guess, so it is always asked about.
 
@@ -21,10 +21,8 @@ use super::lineage::{Lines, hash, hashed_lines, lines};
 
 /// What has a lower score, in percent, is not where a file is from.
 pub const LEAST: u32 = 60;
-/// Scores that are not further apart than this do not tell two agents apart, in points.
+/// Scores that are not further apart than this do not tell two agents or versions apart, in points.
 const CLOSE: f64 = 5.0;
-/// How many times as many differing words of its own tell a version from the nearest one.
-const CLEAR: usize = 3;
 /// How many agents are named where none is the origin.
 const NEAREST: usize = 3;
 /// How much of the pairs of words has to be the same for a version to be asked about, in percent. Of 612 agents of other
@@ -98,17 +96,6 @@ impl Difference {
     fn is_within(&self, other: &Self) -> bool {
         let (only_here, only_there) = differing(&self.lines, &other.lines);
         only_here == 0 && only_there > 0 && self.has_other_keys == other.has_other_keys
-    }
-
-    /// Whether it is so much nearer than another one that nobody has to be asked. Of two that are equally near, a changed value is likelier
-    /// than a key that was added or removed.
-    fn is_clearly_nearer(&self, other: &Self) -> bool {
-        if self.is_within(other) || other.is_within(self) {
-            return self.is_within(other);
-        }
-        let (only_here, only_there) = differing(&self.words, &other.words);
-        let is_clear = only_there > 0 && only_there >= CLEAR * only_here;
-        is_clear || only_here == only_there && !self.has_other_keys && other.has_other_keys
     }
 }
 
@@ -202,12 +189,12 @@ impl Versions {
         found.iter().map(matched).collect()
     }
 
-    /// The version of one agent that is most like a text, however little that is.
+    /// Which version of one agent a text is from, however little of it is left.
     #[must_use]
-    pub fn nearest(&self, text: &[u8], agent: usize, texts: Texts<'_>) -> Option<Match> {
+    pub fn origin_in(&self, text: &[u8], agent: usize, texts: Texts<'_>) -> Origin {
         let own = Text::of(text);
         let scored = self.scores.of_agent(&own.lines, agent);
-        by_difference(&own, scored, texts).first().map(matched)
+        among(&own, scored, texts)
     }
 }
 
@@ -224,25 +211,34 @@ fn decide(own: &Text, scored: &[Scored], texts: Texts<'_>) -> Origin {
         return Origin::Unknown(nearest.iter().map(matched).collect());
     }
     let of_best = |scored: &Scored| scored.agent == best.agent;
-    let is_close = |scored: &Scored| best.score - scored.score <= CLOSE;
     let mut candidates: Vec<Scored> = scored.iter().copied().filter(of_best).collect();
     candidates.retain(is_enough);
     let others = one_of_each(scored).into_iter();
-    candidates.extend(others.filter(|other| !of_best(other) && is_close(other)));
+    candidates.extend(others.filter(|other| !of_best(other) && is_close(other, best)));
+    among(own, candidates, texts)
+}
+
+/// Which of these versions a text is from, if it is from one of them.
+fn among(own: &Text, candidates: Vec<Scored>, texts: Texts<'_>) -> Origin {
     let mut found = by_difference(own, candidates, texts);
     let is_first = |one: &Difference| !found.iter().any(|other| other.is_within(one));
     let Some(first) = found.iter().position(is_first) else {
         return Origin::Unknown(Vec::new());
     };
     let first = found.remove(first);
-    let others = found
-        .into_iter()
-        .filter(|other| first.is_other && !first.is_clearly_nearer(other));
-    let others: Vec<Match> = others.map(|other| matched(&other)).collect();
-    if others.is_empty() {
+    let others = found.iter();
+    let others = others.filter(|other| is_close(&other.scored, &first.scored));
+    let others: Vec<Match> = others.map(matched).collect();
+    // A file in which only white space was changed has the words of one version.
+    if others.is_empty() || !first.is_other {
         return Origin::Version(matched(&first));
     }
     Origin::Several([vec![matched(&first)], others].concat())
+}
+
+/// Whether a version is about as near as another one, or nearer.
+fn is_close(other: &Scored, near: &Scored) -> bool {
+    near.score - other.score <= CLOSE
 }
 
 /// How versions differ from a text, the nearest first; each text once, whatever its white space.
@@ -375,6 +371,13 @@ mod tests {
         format!("---\nname: {name}\n---\n{lines}")
     }
 
+    /// The text with other words in some lines.
+    fn changed(text: &str, lines: std::ops::RangeInclusive<u32>) -> String {
+        lines.fold(text.to_owned(), |text, line| {
+            text.replace(&format!("does {line}\n"), &format!("has done {line} now\n"))
+        })
+    }
+
     fn origin_by(known: &[(usize, &str)], own: &str, is_named: &dyn Fn(usize) -> bool) -> Origin {
         let mut versions = Versions::default();
         for (agent, text) in known {
@@ -393,8 +396,8 @@ mod tests {
     #[test]
     fn an_edited_copy_is_from_the_version_with_the_fewest_differing_lines() {
         let first = text("planner");
-        let second = first.replace("does 3\n", "does three\n");
-        let third = second.replace("does 9\n", "does nine\n");
+        let second = changed(&first, 1..=4);
+        let third = changed(&second, 6..=9);
         let other = text("tester");
         let known = [(0, &*first), (0, &*second), (0, &*third), (1, &*other)];
         for (version, copied) in [&first, &second, &third].into_iter().enumerate() {
@@ -458,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_both_differ_in_says_nothing() {
+    fn what_both_differ_in_does_not_count() {
         // Most of the file was rewritten; one word tells which version that was.
         let one = text("planner");
         let other = one.replace("does 3\n", "does three\n");
@@ -466,15 +469,15 @@ mod tests {
         for line in 10..=14 {
             own = own.replace(&format!("does {line}\n"), &format!("is mine in {line}\n"));
         }
-        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1]);
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1, 0]);
     }
 
     #[test]
-    fn words_tell_versions_apart_that_differ_in_one_line() {
+    fn the_nearest_by_words_is_offered_first() {
         let one = text("planner").replace("does 3\n", "does all that was ever asked of it\n");
         let other = text("planner").replace("does 3\n", "plans at night and sleeps by day\n");
         let own = one.replace("was ever asked", "is ever asked");
-        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1]);
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1, 0]);
         let own = one.replace(
             "all that was ever asked of it",
             "plans that nobody asked for",
@@ -487,7 +490,7 @@ mod tests {
         let one = text("planner");
         let other = one.replace("does 3\n", "does another 3\n");
         let own = one.replace("does 9\n", "does another 9\n");
-        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1]);
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1, 0]);
     }
 
     #[test]
@@ -495,7 +498,8 @@ mod tests {
         let without = text("planner");
         let model = |model: &str| without.replacen("---\n", &format!("---\nmodel: {model}\n"), 1);
         let with = model("opus");
-        assert_eq!(numbers(&[(0, &without), (0, &with)], &model("haiku")), [1]);
+        let known = [(0, &*without), (0, &*with)];
+        assert_eq!(numbers(&known, &model("haiku")), [1, 0]);
     }
 
     #[test]

@@ -4,23 +4,25 @@
 use super::goal::{Files, Goal};
 use super::identical::version;
 use super::item::Item;
-use super::plan::{Likely, Unmanaged};
+use super::plan::{Likely, Undecided, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
 use super::unmanaged::{Copied, leave, selected};
 use crate::domain::digest::ObjectId;
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
-use crate::error::{Advice, Failure, Kind, Result};
+use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
 use crate::ops::origins::{Found, Look, Missing, Pool, Searched};
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
 use crate::ops::resolver::Resolved;
 use crate::ops::session::Session;
 use crate::ops::unknown;
+use crate::store::agreement::{is_from, is_target};
 use crate::store::loaded::{self, LoadedSet};
-use crate::store::manifest::{Origin, Wanted};
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::{Manifest, Origin, Wanted};
 
 /// Agents that have less in common with a file, in percent, are not worth a word.
 const LEAST_SHOWN: u32 = 20;
@@ -38,14 +40,16 @@ pub(super) fn items(
     if selected.is_empty() {
         return Ok(());
     }
+    let mut unsure = Unsure::of(planner.goal, files, frontend);
     let Some(from) = &files.from else {
         // Nothing is fetched that nobody asked for.
         let offline = scene.session.offline();
         let sources = known(&offline, scene, &set);
         let mut pool = Pool::open(&offline, &sources, Look::Here, frontend)?;
-        for file in &selected {
+        for (index, file) in selected.iter().enumerate() {
             let searched = pool.search(&file.name, &file.bytes, frontend);
-            decide(planner, file, searched, frontend)?;
+            unsure.more = selected.len() - index - 1;
+            decide(planner, file, searched, &mut unsure, frontend)?;
         }
         say_what_has_a_history(planner, pool.missing(), frontend);
         say_what_is_missing(planner, pool.missing(), frontend);
@@ -53,7 +57,27 @@ pub(super) fn items(
         return Ok(());
     };
     planner.plan.sources = 1;
-    from_spec(planner, &selected, from, frontend)
+    from_spec(planner, &selected, (from, unsure), frontend)
+}
+
+/// What is done with files that are from one of several versions.
+struct Unsure {
+    /// Whether the nearest version is taken.
+    is_nearest: bool,
+    /// Who says which version it is otherwise.
+    answers: Answers,
+    /// How many files are searched after this one.
+    more: usize,
+}
+
+impl Unsure {
+    fn of(goal: &Goal, files: &Files, frontend: &dyn Frontend) -> Self {
+        Self {
+            is_nearest: files.is_nearest,
+            answers: Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes),
+            more: 0,
+        }
+    }
 }
 
 /// The sources that are known here: the registries, and where the enabled plugins are from.
@@ -78,7 +102,7 @@ fn known(
 fn from_spec(
     planner: &mut Planner<'_, '_>,
     selected: &[Copied],
-    from: &str,
+    (from, mut unsure): (&str, Unsure),
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let scene = planner.scene;
@@ -100,16 +124,14 @@ fn from_spec(
     };
     let sources = [(registry, source)];
     let mut pool = Pool::open(scene.session, &sources, Look::Fetched, frontend)?;
-    for copied in selected {
+    for (index, copied) in selected.iter().enumerate() {
+        unsure.more = selected.len() - index - 1;
         let searched = match &file {
             None => pool.search(&copied.name, &copied.bytes, frontend),
             // Who names the agent does not ask how much of it is left.
-            Some(file) => match pool.nearest(file, &copied.bytes, frontend) {
-                Some(found) => Searched::Version(Box::new(found)),
-                None => Searched::Unknown(Vec::new()),
-            },
+            Some(file) => pool.search_in(file, &copied.bytes, frontend),
         };
-        decide(planner, copied, searched, frontend)?;
+        decide(planner, copied, searched, &mut unsure, frontend)?;
     }
     say_what_has_a_history(planner, pool.missing(), frontend);
     Ok(())
@@ -189,45 +211,13 @@ fn decide(
     planner: &mut Planner<'_, '_>,
     file: &Copied,
     searched: Searched<'_>,
+    unsure: &mut Unsure,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let stem = file.stem();
     match searched {
         Searched::Version(found) => take(planner, file, &found.resolved, found.notes(), frontend),
-        Searched::Several(several) => {
-            let answers = Answers::of(
-                frontend,
-                planner.goal.is_dry_run,
-                planner.goal.consent.is_yes,
-            );
-            if answers == Answers::Person {
-                if let Some(found) = chosen(&stem, &several, frontend)? {
-                    return take(planner, file, &found.resolved, found.notes(), frontend);
-                }
-                planner.plan.unmanaged.push(Unmanaged {
-                    name: stem,
-                    why: "left as it is".to_owned(),
-                    // That was the decision.
-                    is_open: false,
-                    candidates: likely(&several),
-                });
-                return Ok(());
-            }
-            let failure = unsure(planner.goal, &stem, &several);
-            frontend.report(Event::Asks(vec![AskView {
-                agent: stem.clone(),
-                kind: "candidate",
-                what: failure.message().to_owned(),
-                allow: None,
-                beside: None,
-            }]));
-            if answers != Answers::Shown {
-                planner.plan.failures.push(failure);
-            }
-            let why = format!("it {}", may_be_from(&several));
-            leave(planner, (&stem, file.is_named), why, likely(&several));
-            Ok(())
-        }
+        Searched::Several(several) => one_of(planner, file, &several, unsure, frontend),
         Searched::Unknown(mut nearest) => {
             nearest.retain(|found| found.percent >= LEAST_SHOWN);
             let why = if nearest.is_empty() {
@@ -242,60 +232,105 @@ fn decide(
     }
 }
 
+/// Plans a file that is from one of several versions: as a person says, or as was said before; otherwise it is left.
+fn one_of(
+    planner: &mut Planner<'_, '_>,
+    file: &Copied,
+    several: &[Found<'_>],
+    unsure: &mut Unsure,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let stem = file.stem();
+    let left = |why: String, undecided| Unmanaged {
+        name: stem.clone(),
+        why,
+        undecided,
+        candidates: likely(several),
+    };
+    if unsure.answers == Answers::Person && !unsure.is_nearest {
+        match chosen(&stem, several, unsure.more > 0, frontend)? {
+            Chosen::Version(index) => {
+                let found = several.get(index).ok_or_else(interrupted)?;
+                return take(planner, file, &found.resolved, found.notes(), frontend);
+            }
+            Chosen::Nearest => unsure.is_nearest = true,
+            Chosen::None => {
+                let left = left("left as it is".to_owned(), Undecided::Nothing);
+                planner.plan.unmanaged.push(left);
+                return Ok(());
+            }
+        }
+    }
+    if let (true, Some(found)) = (unsure.is_nearest, several.first()) {
+        let mut notes = found.notes();
+        if several.len() > 1 {
+            notes.push(format!("the nearest of {} versions", several.len()));
+        }
+        return take(planner, file, &found.resolved, notes, frontend);
+    }
+    let why = may_be_from(several);
+    frontend.report(Event::Asks(vec![AskView {
+        agent: stem.clone(),
+        kind: "candidate",
+        what: format!("`{stem}` {why}"),
+        allow: None,
+        beside: None,
+    }]));
+    let left = left(why, Undecided::Version);
+    planner.plan.unmanaged.push(left);
+    Ok(())
+}
+
 fn likely(found: &[Found<'_>]) -> Vec<Likely> {
     let likely = found.iter().map(|found| Likely {
         spec: found.spec(),
         percent: found.percent,
         lines: found.lines,
+        detail: found.detail(),
     });
     likely.collect()
 }
 
-/// Which of several versions a person says that a file is from; `None`: of none of them.
-fn chosen<'f, 'a>(
+/// What a person says of a file that is from one of several versions.
+enum Chosen {
+    /// It is from the version with this number.
+    Version(usize),
+    /// The nearest one is to be taken, for this file and for all that follow.
+    Nearest,
+    /// It is from none of them.
+    None,
+}
+
+/// Asks which of several versions a file is from. `has_more`: other files follow.
+fn chosen(
     stem: &str,
-    several: &'f [Found<'a>],
+    several: &[Found<'_>],
+    has_more: bool,
     frontend: &mut dyn Frontend,
-) -> Result<Option<&'f Found<'a>>> {
-    let choices = several.iter().map(|found| Choice {
+) -> Result<Chosen> {
+    let versions = several.iter().map(|found| Choice {
         label: found.spec(),
-        detail: [found.revision(), found.difference()]
-            .join("  ")
-            .trim_start()
-            .to_owned(),
+        detail: found.detail(),
+    });
+    let nearest = has_more.then(|| Choice {
+        label: "the nearest".to_owned(),
+        detail: "for this file and all that follow".to_owned(),
     });
     let leave = Choice::plain("leave it as it is");
-    let choices: Vec<Choice> = choices.chain([leave]).collect();
+    let choices: Vec<Choice> = versions.chain(nearest).chain([leave]).collect();
     let question = format!("Which version was `{stem}` made from?");
     let chosen = frontend.choose(&question, &choices, 0)?;
-    if chosen > several.len() {
-        return Err(interrupted());
-    }
-    Ok(several.get(chosen))
+    Ok(match chosen.checked_sub(several.len()) {
+        None => Chosen::Version(chosen),
+        Some(0) if has_more => Chosen::Nearest,
+        Some(_) => Chosen::None,
+    })
 }
 
-fn may_be_from(several: &[Found<'_>]) -> &'static str {
+fn may_be_from(several: &[Found<'_>]) -> String {
     match several {
-        [_] => "may be from this version",
-        _ => "may be from several versions",
-    }
-}
-
-/// That it cannot be told which version a file is from, and how to say it.
-fn unsure(goal: &Goal, stem: &str, several: &[Found<'_>]) -> Failure {
-    let lines = several
-        .iter()
-        .map(|found| format!("{}  {}", found.spec(), found.difference()));
-    let failure =
-        Failure::new(Kind::Consent, format!("`{stem}` {}", may_be_from(several))).listing(lines);
-    match several.first() {
-        None => failure,
-        Some(first) => {
-            let mut typed = goal.typed.naming([stem]);
-            typed.options.clear();
-            let again = typed.with(&["--from", &first.spec()]);
-            failure.hint(Advice::say("to take the first: ").and_run(again))
-        }
+        [_] => "may be from this version".to_owned(),
+        several => format!("may be from any of {} versions", several.len()),
     }
 }
 
@@ -308,7 +343,8 @@ fn take(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let (scene, name, bytes) = (planner.scene, &file.name, &file.bytes);
-    let wanted = Wanted {
+    let entry = scene.manifest.agents().get(name);
+    let new = || Wanted {
         origin: match &resolved.snapshot.registry {
             Some(registry) => Origin::Registry(registry.clone()),
             None => Origin::Source(resolved.snapshot.source.clone()),
@@ -316,19 +352,45 @@ fn take(
         target: target(name, resolved, frontend),
         ..Wanted::default()
     };
+    let wanted = entry.cloned().unwrap_or_else(new);
     let mut candidate = match version(scene, (name, &wanted, bytes), resolved, frontend) {
         Ok(candidate) => candidate,
         Err(failure) => return planner.problem(failure),
     };
+    if !is_wanted(&candidate.locked, (name, entry), &scene.manifest) {
+        let why = format!(
+            "agentpkg.toml has another agent as `{name}`; this file is from {}",
+            resolved.spec(true)
+        );
+        leave(planner, (&file.stem(), file.is_named), why, Vec::new());
+        return Ok(());
+    }
     candidate.locked.folder.clone_from(&file.folder);
     let mut item = Item::new(name.clone(), candidate.clone(), Content::default());
     item.ours = Some(bytes.clone().into());
     item.is_named = true;
     item.chain = vec!["the command line".to_owned()];
-    item.wanted = Some(wanted);
+    item.wanted = entry.is_none().then_some(wanted);
     item.adopt(candidate, notes);
     planner.plan.items.push(item);
     Ok(())
+}
+
+/// Whether an agent is the one that an entry of the manifest means; without an entry it is any.
+fn is_wanted(
+    locked: &LockedAgent,
+    (name, entry): (&AgentName, Option<&Wanted>),
+    manifest: &Manifest,
+) -> bool {
+    let Some(entry) = entry else {
+        return true;
+    };
+    // An entry without a target means the agent of its name, unless it names a file.
+    let is_file = matches!(&entry.origin, Origin::Source(source) if source.as_file().is_some());
+    let is_named = || folded(&locked.agent) == name.folded();
+    is_from(locked, entry, manifest)
+        && is_target(locked, entry)
+        && (entry.target.is_some() || is_file || is_named())
 }
 
 /// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.

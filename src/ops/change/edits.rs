@@ -281,11 +281,12 @@ fn copies_in(scene: &Scene<'_>) -> String {
 /// it is.
 fn adopting(failure: Failure, scene: &Scene<'_>, item: &Item, spec: &str) -> Failure {
     let name = item.name.as_str();
-    // An entry of its own name keeps a file from being adopted.
-    if item.before.is_some() || scene.manifest.agents().contains_key(&item.name) {
+    if item.before.is_some() {
         return failure;
     }
-    failure.hint(if is_like(item) {
+    // An entry says which agent it is, however little of its text is left.
+    let is_decided = scene.manifest.agents().contains_key(&item.name);
+    failure.hint(if is_decided || is_like(item) {
         let adopt = Command::new(["adopt", name, "--from", spec]);
         Advice::run(adopt).and(" takes your file as edits of that agent")
     } else {

@@ -112,6 +112,8 @@ pub(in crate::ops) struct Files {
     pub(in crate::ops) names: Vec<String>,
     /// The source, agent or version that they are from; `None`: it is looked for in all registries that are here.
     pub(in crate::ops) from: Option<String>,
+    /// Where several versions are about as near, the nearest one is taken, and nobody is asked.
+    pub(in crate::ops) is_nearest: bool,
 }
 
 /// How the overrides of an agent change.

@@ -5,10 +5,11 @@ use super::gone::Gone;
 use super::item::{Item, State, Status};
 use super::last_merge::Told;
 use super::plan::Plan;
-pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
+pub use super::plan::{Likely, NamedAgent, Passed, Undecided, Unmanaged};
 use super::scene::Scene;
+use super::unmanaged::undecided;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::count::{counted, few};
+use crate::domain::count::counted;
 use crate::domain::definition::{Definition, Loaded, Verdict};
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
@@ -369,7 +370,7 @@ impl Outcome {
     /// the command for the agents with these names.
     pub fn verdict(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
         let conflicts = self.left_conflicts(done, again);
-        let open = self.left_files();
+        let open = undecided(&self.unmanaged, again);
         if let (true, Some(open)) = (self.failures.is_empty(), &open) {
             return Err(open.clone());
         }
@@ -414,33 +415,6 @@ impl Outcome {
             }
             None => failure,
         })
-    }
-
-    /// The files whose origin is left to decide.
-    fn left_files(&self) -> Option<Failure> {
-        let open = self.unmanaged.iter().filter(|file| file.is_open);
-        let names: Vec<String> = open
-            .map(|file| format!("`{}`", file.name.escape_debug()))
-            .collect();
-        let message = match names.as_slice() {
-            [] => return None,
-            [name] => format!("{name} was not adopted"),
-            several => format!(
-                "{} files were not adopted: {}",
-                several.len(),
-                few(several, ", ")
-            ),
-        };
-        let mut open = self.unmanaged.iter().filter(|file| file.is_open);
-        let near = open.find_map(|file| Some((file.name.as_str(), file.candidates.first()?)));
-        let failure = Failure::new(Kind::Consent, message);
-        Some(failure.hint(if let Some((name, nearest)) = near {
-            let from = Command::new(["adopt", name, "--from", &nearest.spec]);
-            Advice::run(from).and(" takes the file as edits of the agent that is nearest to it")
-        } else {
-            let from = Command::new(["adopt", "NAME", "--from", "SPEC"]);
-            Advice::run(from).and(" names the version that a file was made from")
-        }))
     }
 
     /// What is left to decide.

@@ -49,10 +49,21 @@ pub struct Unmanaged {
     pub name: String,
     /// Why, in words.
     pub why: String,
-    /// Whether a person has to decide what it is from: the command is not done.
-    pub is_open: bool,
+    /// What a person has to decide before the command is done.
+    pub undecided: Undecided,
     /// What it may be from; the likeliest first.
     pub candidates: Vec<Likely>,
+}
+
+/// What is left to decide about a file that was not adopted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    /// Nothing.
+    Nothing,
+    /// What it is from.
+    Origin,
+    /// Which of the candidates it is from.
+    Version,
 }
 
 /// A version that a file may be from.
@@ -64,6 +75,8 @@ pub struct Likely {
     pub percent: u32,
     /// How many lines differ.
     pub lines: usize,
+    /// How it differs from the file, in words, after its day if it has one.
+    pub detail: String,
 }
 
 /// An agent that another one may start.

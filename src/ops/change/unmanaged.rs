@@ -3,13 +3,15 @@
 use super::goal::Files;
 use super::item::Item;
 use super::origin;
-use super::plan::{Likely, Unmanaged};
+use super::plan::{Likely, Undecided, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
+use crate::domain::count::few;
 use crate::domain::folder::Folder;
 use crate::domain::markers::first;
 use crate::domain::name::AgentName;
-use crate::error::Failure;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind};
 use crate::ops::unknown;
 use crate::ops::unmanaged::{self as files, below, stems};
 use crate::store::loaded::{FoundAgent, LoadedSet};
@@ -132,12 +134,6 @@ fn adoptable(planner: &Planner<'_, '_>, stem: &str, is_named: bool) -> Result<Co
     if scene.lockfile.agents.contains_key(&name) {
         return Err("an agent of this name is installed already".to_owned());
     }
-    if scene.manifest.agents().contains_key(&name) {
-        return Err(
-            "agentpkg.toml has an entry of this name already, and an install takes the file over"
-                .to_owned(),
-        );
-    }
     if let Some(failure) = origin::folded(&planner.plan, scene, &name, None) {
         return Err(failure.message().to_owned());
     }
@@ -164,13 +160,13 @@ impl Item {
         self.is_adopted.then(|| Unmanaged {
             name: stem(self.folder(), &self.name),
             why: failure.message().to_owned(),
-            is_open: true,
+            undecided: Undecided::Origin,
             candidates: Vec::new(),
         })
     }
 }
 
-/// Leaves a file as it is. That is left to decide if it was named, or if it may be from one of the candidates.
+/// Leaves a file as it is whose origin was not found. That is left to decide if the file was named, or if there are candidates.
 pub(super) fn leave(
     planner: &mut Planner<'_, '_>,
     (stem, is_named): (&str, bool),
@@ -180,7 +176,61 @@ pub(super) fn leave(
     planner.plan.unmanaged.push(Unmanaged {
         name: stem.to_owned(),
         why,
-        is_open: is_named || !candidates.is_empty(),
+        undecided: if is_named || !candidates.is_empty() {
+            Undecided::Origin
+        } else {
+            Undecided::Nothing
+        },
         candidates,
     });
+}
+
+/// That files were not adopted because their origin is left to decide. `again`: the command for the files with these names.
+pub(super) fn undecided(
+    files: &[Unmanaged],
+    again: &dyn Fn(&[&str]) -> Command,
+) -> Option<Failure> {
+    let files = files.iter();
+    let open: Vec<&Unmanaged> = files
+        .filter(|file| file.undecided != Undecided::Nothing)
+        .collect();
+    let names: Vec<String> = (open.iter())
+        .map(|file| format!("`{}`", file.name.escape_debug()))
+        .collect();
+    let message = match names.as_slice() {
+        [] => return None,
+        [name] => format!("{name} was not adopted"),
+        several => format!(
+            "{} files were not adopted: {}",
+            several.len(),
+            few(several, ", ")
+        ),
+    };
+    let failure = Failure::new(Kind::Consent, message);
+    let unsure = open.iter();
+    let unsure = unsure.filter(|file| file.undecided == Undecided::Version);
+    let unsure: Vec<&str> = unsure.map(|file| file.name.as_str()).collect();
+    if let Some(first) = unsure.first() {
+        let nearest = again(&unsure).arg("--nearest");
+        let nearest = Advice::run(nearest).and(match unsure.len() {
+            1 => " takes the nearest version",
+            _ => " takes the nearest version of each",
+        });
+        return Some(failure.hint(nearest).hint(named_version(first)));
+    }
+    let mut near = open.iter();
+    let near = near.find_map(|file| Some((file.name.as_str(), file.candidates.first()?)));
+    Some(failure.hint(match near {
+        Some((name, nearest)) => {
+            let from = Command::new(["adopt", name, "--from", &nearest.spec, "--nearest"]);
+            Advice::run(from).and(" takes the file as edits of the agent that is nearest to it")
+        }
+        None => named_version(open.first().map_or("NAME", |file| &file.name)),
+    }))
+}
+
+/// That the version can be named which a file was made from.
+fn named_version(name: &str) -> Advice {
+    let from = Command::new(["adopt", name, "--from", "SPEC"]);
+    Advice::run(from).and(" names the version that the file was made from")
 }

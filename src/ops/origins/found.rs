@@ -42,6 +42,12 @@ impl Found<'_> {
         }
     }
 
+    /// How it differs, in words, after the day of its commit if it has one.
+    pub(in crate::ops) fn detail(&self) -> String {
+        let detail = [self.day(), self.difference()].join("  ");
+        detail.trim_start().to_owned()
+    }
+
     /// What is to be said of it: how it differs, and who else has it.
     pub(in crate::ops) fn notes(&self) -> Vec<String> {
         let also = match self.also_in.as_slice() {
@@ -57,17 +63,13 @@ impl Found<'_> {
         spec(&self.resolved, self.is_current)
     }
 
-    /// The commit with its day; empty for sources without commits.
-    pub(in crate::ops) fn revision(&self) -> String {
-        let Some(commit) = self.resolved.commit else {
-            return String::new();
+    /// The day of the commit; empty for sources without commits.
+    fn day(&self) -> String {
+        let time = || {
+            let (repository, _) = self.resolved.snapshot.history()?;
+            repository.commit_time(self.resolved.commit?).ok()
         };
-        let history = self.resolved.snapshot.history();
-        let time = history.and_then(|(repository, _)| repository.commit_time(commit).ok());
-        match time {
-            Some(time) => format!("{} ({})", commit.short(), day(time)),
-            None => commit.short(),
-        }
+        time().map(day).unwrap_or_default()
     }
 }
 

@@ -178,12 +178,49 @@ impl<'a> Pool<'a> {
         let origin = texts.versions.origin_of(bytes, &is_named, &mut |versions| {
             self.texts_of(contents, versions, &mut lost, frontend)
         });
+        let searched = self.searched(origin, Some(name), frontend);
+        self.missing.partial.extend(lost);
+        searched
+    }
+
+    /// Which version of the agent in a file of the only source a text is from, however little of it is left.
+    pub(super) fn search_in(
+        &mut self,
+        path: &str,
+        bytes: &[u8],
+        frontend: &mut dyn Frontend,
+    ) -> Searched<'a> {
+        let blob = ObjectId::of_blob(bytes);
+        let Some(content) = self.contents.iter().find(|content| content.path == path) else {
+            return Searched::Unknown(Vec::new());
+        };
+        let agent = content.agent;
+        let is_it = |content: &Content| content.agent == agent;
+        if let Some(found) = self.held_by(blob, bytes, None, &is_it, frontend) {
+            return Searched::Version(Box::new(found));
+        }
+        self.read(frontend);
+        let Some(texts) = &self.texts else {
+            return Searched::Unknown(Vec::new());
+        };
+        let origin = texts.versions.origin_in(bytes, agent, &mut |versions| {
+            self.texts_of(&texts.contents, versions, &mut Vec::new(), frontend)
+        });
+        self.searched(origin, None, frontend)
+    }
+
+    fn searched(
+        &self,
+        origin: Origin,
+        name: Option<&AgentName>,
+        frontend: &mut dyn Frontend,
+    ) -> Searched<'a> {
         let mut all = |matches: Vec<Match>| -> Vec<Found<'a>> {
             let found = matches.iter();
-            let found = found.map(|found| self.found(found, Some(name), frontend));
+            let found = found.map(|found| self.found(found, name, frontend));
             found.flatten().collect()
         };
-        let searched = match origin {
+        match origin {
             Origin::Version(found) => match all(vec![found]).pop() {
                 Some(found) => Searched::Version(Box::new(found)),
                 None => Searched::Unknown(Vec::new()),
@@ -193,30 +230,7 @@ impl<'a> Pool<'a> {
                 several => Searched::Several(several),
             },
             Origin::Unknown(nearest) => Searched::Unknown(all(nearest)),
-        };
-        self.missing.partial.extend(lost);
-        searched
-    }
-
-    /// The version of the agent in a file of the only source that is most like a text, however little that is.
-    pub(super) fn nearest(
-        &mut self,
-        path: &str,
-        bytes: &[u8],
-        frontend: &mut dyn Frontend,
-    ) -> Option<Found<'a>> {
-        let blob = ObjectId::of_blob(bytes);
-        let agent = (self.contents.iter().find(|content| content.path == path))?.agent;
-        let is_it = |content: &Content| content.agent == agent;
-        if let Some(found) = self.held_by(blob, bytes, None, &is_it, frontend) {
-            return Some(found);
         }
-        self.read(frontend);
-        let texts = self.texts.as_ref()?;
-        let nearest = texts.versions.nearest(bytes, agent, &mut |versions| {
-            self.texts_of(&texts.contents, versions, &mut Vec::new(), frontend)
-        })?;
-        self.found(&nearest, None, frontend)
     }
 
     /// The agent that holds some bytes, or once held them, as an identical one. Of several: what its source has now, what is named like the
