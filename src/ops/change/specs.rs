@@ -18,6 +18,7 @@ use crate::ops::report::{Answers, Frontend};
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
 use crate::ops::typed::{Asker, Slot};
+use crate::ops::unknown;
 use crate::store::manifest::{Origin, Wanted, source_text};
 
 /// A spec as it was typed.
@@ -126,7 +127,7 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
         let failure = Failure::usage(error.to_string());
         // These say themselves what to write.
         if error.says_what_to_write() {
-            return or_agent_of_registry(session, text, failure);
+            return unknown::or_agent_of_registry(session, text, failure);
         }
         failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
     })?;
@@ -135,21 +136,6 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
         own::refuse_source(session, source)?;
     }
     Ok(spec)
-}
-
-/// A failure about `REGISTRY/NAME#x`, with what means the agent of the registry, if there is one of this name.
-fn or_agent_of_registry(session: &Session, text: &str, failure: Failure) -> Failure {
-    let manifest = session.project.load_manifest().ok().flatten();
-    let meant = text.split_once('#').and_then(|(spec, _)| {
-        let (registry, name) = spec.split_once('/')?;
-        let registry = RegistryName::new(registry).ok()?;
-        let is_known = manifest.is_some_and(|manifest| manifest.registry(&registry).is_some());
-        (is_known && AgentName::new(name).is_ok()).then_some(spec)
-    });
-    match meant {
-        Some(spec) => failure.hint(format!("for an agent of the registry write `{spec}`")),
-        None => failure,
-    }
 }
 
 impl<'a> Planner<'a, '_> {
