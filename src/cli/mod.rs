@@ -307,6 +307,12 @@ pub fn run() -> u8 {
     // A dry run whose plan `--locked` forbids has shown the plan, but does not succeed.
     let outcome = match (outcome, context.session.objection()) {
         (Ok(_), Some(objection)) => Err(objection.clone()),
+        // Of both, what is worse ends the command, as it does where the plan is carried out. A `--check` has its answer.
+        (Err(failure), Some(objection))
+            if failure.kind() != Kind::Check && objection.kind().rank() < failure.kind().rank() =>
+        {
+            Err(objection.clone().detail(failure.message()))
+        }
         (outcome, _) => outcome,
     };
     // What was shown came from an index that is damaged; the damage also explains whatever else failed.

@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::list::state;
 use super::{Context, capabilities, needs};
 use crate::domain::count::{few, numbered};
 use crate::domain::definition::{Loaded, Verdict};
@@ -11,6 +10,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Result};
 use crate::ops::info::{Info, Running, Wish, info};
 use crate::ops::past::{History, Step};
+use crate::ops::state::State;
 use crate::ui::view::{CommitView, GainView, GoneView};
 use crate::ui::{Column, DocumentName, Table, Ui, one_line, sanitize, wrapped};
 
@@ -38,6 +38,9 @@ pub enum HistoryArg {
     /// All; fetch those that are missing from the cache
     Fetch,
 }
+
+/// Why an agent whose file is not there is not loaded.
+const ABSENT: &str = "its file is missing";
 
 /// Runs the command.
 pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
@@ -79,13 +82,24 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     }
     match info.installed {
         Some(installed) if info.installed_as.is_empty() => {
-            labelled("installed", state(installed), ui)?;
+            labelled("installed", installed.word(), ui)?;
         }
         Some(installed) => {
-            let installed = format!("{}, {}", state(installed), info.installed_as);
+            let installed = format!("{}, {}", installed.word(), info.installed_as);
             labelled("installed", &installed, ui)?;
         }
         None => labelled("installed", "no", ui)?,
+    }
+    if let Some(first) = info.elsewhere.first() {
+        let path = if first.starts_with('.') {
+            format!("./{first}")
+        } else {
+            first.clone()
+        };
+        let show = ui.command(&Command::new(["info".to_owned(), path]));
+        let files = few(&info.elsewhere, ", ");
+        let text = format!("each of these may be its file: {files}; `{show}` shows one");
+        labelled("", &text, ui)?;
     }
     for text in &info.overrides {
         labelled("override", &one_line(text, 200), ui)?;
@@ -96,7 +110,16 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         let advice = ui.advice(&gone.advice());
         labelled("", &advice, ui)?;
     }
-    labelled("loads", &loads(&info), ui)?;
+    if info.is_absent() {
+        let install = ui.command(&Command::new(["install"]));
+        let how = match info.elsewhere.as_slice() {
+            [] => format!("no: {ABSENT}; `{install}` restores it"),
+            _ => format!("no: {ABSENT}"),
+        };
+        labelled("loads", &how, ui)?;
+    } else {
+        labelled("loads", &loads(&info), ui)?;
+    }
     if args.history.is_some() {
         show_history(args, &info, context)?;
     }
@@ -220,8 +243,10 @@ struct InfoDocument<'a> {
     revision: &'a str,
     /// What runs here under its name; `None`: nothing.
     runs: Option<RunningView<'a>>,
-    /// `clean`, `edited` or `missing`; `None`: it is not installed.
+    /// `clean`, `edited`, `missing` or `conflicted`; `None`: it is not installed.
     installed: Option<&'static str>,
+    /// The files of which each may be its own, if the one that was installed is missing.
+    elsewhere: &'a [String],
     /// What Claude Code makes of the file as it is.
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
@@ -372,9 +397,14 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             path: info.path.as_deref(),
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
-            installed: info.installed.map(state),
+            installed: info.installed.map(State::word),
+            elsewhere: &info.elsewhere,
             overrides: &info.overrides,
-            client: (&info.verdict).into(),
+            client: if info.is_absent() {
+                VerdictView::skipped(ABSENT.to_owned())
+            } else {
+                (&info.verdict).into()
+            },
             adapted,
             needs: (&info.needs).into(),
             gone: info.gone.as_ref().map(Into::into),

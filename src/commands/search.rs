@@ -97,6 +97,7 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
             DocumentName::Search,
             &SearchDocument {
                 total: outcome.total,
+                meant_tool: outcome.meant_tool.as_deref(),
                 agents: outcome.hits.iter().map(Into::into).collect(),
                 filters: (outcome.filters.iter())
                     .map(|&(option, total)| FilterView { option, total })
@@ -105,7 +106,7 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
             },
         )?;
     } else if outcome.hits.is_empty() {
-        show_nothing(&outcome, &filters, again, context);
+        show_nothing(&outcome, (&options.words, &filters), again, context);
         show_filters(&outcome, &options.words, context);
     } else {
         show(&outcome, word, context)?;
@@ -135,7 +136,7 @@ fn show_failures(failures: &[Failure], context: &mut Context) -> Result<()> {
 /// Says that nothing was found, and where else to look: `again`.
 fn show_nothing(
     outcome: &SearchOutcome,
-    filters: &[&str],
+    (words, filters): (&[String], &[&str]),
     again: Option<Command>,
     context: &mut Context,
 ) {
@@ -144,6 +145,13 @@ fn show_nothing(
     if !filters.is_empty() {
         let filters = filters.join(" and ");
         ui.note(format!("Nothing was found in {noun} with {filters}."));
+        if let Some(meant) = &outcome.meant_tool {
+            let search = Command::new(["search"]).args(words.iter().map(String::as_str));
+            let search = ui.command(&search.args(["--tool", meant.as_str()]));
+            ui.note(format!(
+                "No tool of that name is known; did you mean `{search}`?"
+            ));
+        }
         return;
     }
     let add = ui.command(&Command::new(["registry", "add", "URL"]));
@@ -253,6 +261,8 @@ struct FilterView {
 struct SearchDocument<'a> {
     /// All that there are, whatever the limit.
     total: usize,
+    /// The tool that was probably meant with `--tool`.
+    meant_tool: Option<&'a str>,
     agents: Vec<HitView<'a>>,
     /// The filters under which a word that found nothing finds something.
     filters: Vec<FilterView>,

@@ -10,6 +10,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::adopt::dry_run_of_all;
 use crate::ops::past::Changed;
+use crate::ops::state::State;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::view::{ChangedView, GoneView};
 use crate::ui::{Cell, Column, DIM, DocumentName, Table, Ui, one_line};
@@ -136,6 +137,9 @@ fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     if let Some(reason) = &agent.ignored {
         notes.push(format!("Claude Code ignores it: {reason}"));
     }
+    if let Some(name) = &agent.renamed {
+        notes.push(format!("Claude Code knows it as `{name}`"));
+    }
     match (agent.file, agent.elsewhere.as_slice()) {
         (_, []) => {}
         (FileState::Missing, files) => {
@@ -194,16 +198,16 @@ fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     notes
 }
 
+/// The state of an agent in one word, and how many lines an edited one differs by.
 fn words(agent: &AgentStatus) -> (&'static str, String) {
-    match (agent.is_conflicted || agent.markers.is_some(), agent.file) {
-        (_, FileState::Missing) => ("missing", String::new()),
-        (true, _) => ("conflicted", String::new()),
-        (false, FileState::Clean) => ("clean", String::new()),
-        (false, FileState::Edited(None)) => ("edited", String::new()),
-        (false, FileState::Edited(Some(edits))) => {
-            ("edited", format!("+{} -{}", edits.added, edits.removed))
+    let state = agent.state();
+    let count = match (state, agent.file) {
+        (State::Edited, FileState::Edited(Some(edits))) => {
+            format!("+{} -{}", edits.added, edits.removed)
         }
-    }
+        _ => String::new(),
+    };
+    (state.word(), count)
 }
 
 /// The document of the command.
@@ -228,6 +232,8 @@ struct AgentView<'s> {
     markers: Option<usize>,
     /// Why the client ignores the file as the user edited it.
     ignored: Option<&'s str>,
+    /// The name by which Claude Code knows it, if the user changed it in the file.
+    renamed: Option<&'s str>,
     pins: &'s [String],
     overrides: &'s [String],
     /// The overridden keys that have another value in the file.
@@ -259,7 +265,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
         Self {
             name: agent.name.as_str(),
             version: &agent.version,
-            state: words(agent).0,
+            state: agent.state().word(),
             difference: difference.map(|difference| DifferenceView {
                 edits: difference.edits,
                 added: difference.added,
@@ -268,6 +274,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             ignored: agent.ignored.as_deref(),
+            renamed: agent.renamed.as_deref(),
             pins: &agent.pins,
             overrides: &agent.overrides,
             differing: &agent.differing,

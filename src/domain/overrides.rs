@@ -110,7 +110,7 @@ pub enum WrongOverride {
         meant: &'static str,
     },
     /// The value of `model` is more than one word.
-    #[error("`{0}` is not the name of a model: it has spaces")]
+    #[error("`{0}` is not the name of one model: it has spaces or commas")]
     BadModel(String),
     /// A list was given one value.
     #[error("`{0}` is a list; add a name with `{0}+=NAME`, remove one with `{0}-=NAME`")]
@@ -142,6 +142,49 @@ impl WrongOverride {
             Self::UnknownKey(key) => meant(key),
             _ => None,
         }
+    }
+
+    /// The assignment that was probably meant, or its form: a word in capitals is to be chosen.
+    #[must_use]
+    pub fn instead(&self) -> Option<String> {
+        match self {
+            Self::NoAssignment(text) => {
+                let of_value = key_of_value(text).map(|key| format!("{key}={text}"));
+                of_value.or_else(|| meant(text).map(form))
+            }
+            Self::BadValue(key) => meant(key).map(form),
+            Self::BadModel(text) => {
+                let mut models = text.split([',', ' ']).map(str::trim);
+                let model = models.find(|model| MODELS.contains(model));
+                Some(format!("model={}", model.unwrap_or("NAME")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The key that takes a value which no other key takes.
+fn key_of_value(value: &str) -> Option<&'static str> {
+    let mut keys = [
+        ("model", MODELS.as_slice()),
+        ("effort", &EFFORTS),
+        ("color", &COLORS),
+        ("permissionMode", &MODES),
+    ]
+    .into_iter()
+    .filter(|(_, values)| values.contains(&value));
+    let (key, _) = keys.next()?;
+    keys.next().is_none().then_some(key)
+}
+
+/// How an override of a key is typed.
+fn form(key: &'static str) -> String {
+    if LISTS.contains(&key) {
+        format!("{key}+=NAME")
+    } else if key == MODERNISE {
+        format!("{key}=true")
+    } else {
+        format!("{key}=VALUE")
     }
 }
 
@@ -300,7 +343,7 @@ pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
 
 /// Refuses what no model is called, and what is one or two letters away from a short name.
 fn check_model(value: &str) -> Result<(), WrongOverride> {
-    if value.contains(char::is_whitespace) {
+    if value.contains(|c: char| c.is_whitespace() || c == ',') {
         return Err(WrongOverride::BadModel(value.to_owned()));
     }
     // `opus[1m]` and full names have other characters, and a longer word is another name.

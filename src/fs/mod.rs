@@ -148,10 +148,7 @@ fn read_open(mut file: &File, path: &Path, limit: u64, must_be_regular: bool) ->
         .metadata()
         .map_err(|error| failure("read", path, &error))?;
     if must_be_regular && !metadata.is_file() {
-        return Err(Failure::failed(format!(
-            "`{}` is not a regular file",
-            path.display()
-        )));
+        return Err(irregular(path, metadata.is_dir()));
     }
     let too_large = || {
         Failure::failed(format!(
@@ -174,6 +171,17 @@ fn read_open(mut file: &File, path: &Path, limit: u64, must_be_regular: bool) ->
     } else {
         Ok(bytes)
     }
+}
+
+/// That there is something else where a file is expected.
+fn irregular(path: &Path, is_folder: bool) -> Failure {
+    let what = if is_folder {
+        "is a folder, and not a file"
+    } else {
+        "is not a regular file"
+    };
+    Failure::failed(format!("`{}` {what}", path.display()))
+        .hint("move it away, then run the command again")
 }
 
 /// Writes a file that must not exist yet. `durable`: the bytes are on the disk before this returns.

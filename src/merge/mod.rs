@@ -68,6 +68,19 @@ pub enum Rule {
     Moved,
 }
 
+impl Rule {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Sentences => "sentences",
+            Self::Neighbours => "neighbours",
+            Self::Moved => "moved",
+        }
+    }
+}
+
 /// A stretch of the result, in order.
 #[derive(Debug)]
 enum Part<'a> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::folder::Folder;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::Source;
+use crate::fs::Entry;
 use crate::store::manifest::source_text;
 use crate::store::project::Project;
 
@@ -40,8 +41,9 @@ impl<'p> Taken<'p> {
         if self.folded.contains(&name.folded()) {
             return Some(format!("`{name}` is the name of another agent"));
         }
-        // A file that cannot be read is in the way as well.
-        let is_there = !matches!(self.project.read_agent(&name, Folder::top()), Ok(None));
+        // What cannot be read is in the way as well, and so is a folder.
+        let path = self.project.agent_path(&name, Folder::top());
+        let is_there = !matches!(self.project.files().entry(&path), Ok(Entry::Absent));
         is_there.then(|| {
             format!(
                 "`{}` exists already",

@@ -10,6 +10,7 @@ use super::report::Frontend;
 use super::session::Session;
 use crate::domain::count::counted;
 use crate::domain::shell::Command;
+use crate::domain::spec::Source;
 use crate::error::{Advice, Location, Result};
 use crate::fs::{self, Entry};
 use crate::store::cache::Freshness;
@@ -95,11 +96,16 @@ pub fn doctor(session: &Session, asks: bool, frontend: &mut dyn Frontend) -> Res
     };
     for listed in registries {
         let subject = format!("registry {}", listed.name);
+        let asked = if asks {
+            asked(session, &listed.source)
+        } else {
+            ""
+        };
         findings.push(match listed.agents {
             Ok(Some(count)) => finding(
                 &subject,
                 Health::Good,
-                format!("{}, {}", counted(count, "agent"), listed.source),
+                format!("{asked}{}, {}", counted(count, "agent"), listed.source),
             ),
             Ok(None) => finding(
                 &subject,
@@ -113,6 +119,16 @@ pub fn doctor(session: &Session, asks: bool, frontend: &mut dyn Frontend) -> Res
         });
     }
     Ok(findings)
+}
+
+/// How a registry that was looked into was asked over the network, before what it has.
+fn asked(session: &Session, source: &Source) -> &'static str {
+    match source {
+        Source::Git(url) if url.local_path().is_some() => "no network needed, ",
+        Source::Git(_) if session.options.is_offline => "not asked because of `--offline`, ",
+        Source::Git(_) => "answered, ",
+        Source::Builtin | Source::Folder(_) | Source::File(_) => "no network needed, ",
+    }
 }
 
 fn git(session: &Session) -> Finding {

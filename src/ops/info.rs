@@ -1,7 +1,7 @@
 //! `info`: everything about one agent, an installed one or one that is offered. Only reads.
 
+use super::change::pending;
 use super::gone::GoneAgent;
-use super::list::State;
 use super::loaded;
 use super::news::{Look, News};
 use super::past::History;
@@ -9,11 +9,13 @@ use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
 use super::session::Session;
+use super::state::State;
 use super::typed::{Asker, Slot, Typed};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
+use crate::domain::markers;
 use crate::domain::name::{AgentName, folded};
 use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
@@ -52,6 +54,8 @@ pub struct Info {
     pub installed: Option<State>,
     /// Under which other name and at which other version it is installed; empty: neither differs.
     pub installed_as: String,
+    /// The files, for display, of which each may be its own, if the one that was installed is missing.
+    pub elsewhere: Vec<String>,
     /// The overrides that it is installed with.
     pub overrides: Vec<String>,
     /// What it needs, and how it stands with that here.
@@ -64,6 +68,14 @@ pub struct Info {
     pub gains: Vec<Gain>,
     /// What it may do beyond using its tools.
     pub powers: Vec<Gain>,
+}
+
+impl Info {
+    /// Whether it is about an installed agent whose file is not there: the rest is about the file as it was installed.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.path.is_some() && self.installed == Some(State::Missing)
+    }
 }
 
 /// Whether the past of an agent is looked at.
@@ -128,12 +140,18 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
         return of_file(session, &source.to_string(), file, frontend);
     }
     let spec = session.typed_spec(spec);
-    let lockfile = Placed::read(&session.project)?.lockfile;
+    let placed = Placed::read(&session.project)?;
+    let lockfile = &placed.lockfile;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
         && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
     {
-        return of_installed(session, (name, locked), history, frontend);
+        let unsure = placed.unsure.get(name).into_iter().flatten();
+        let shown = unsure.map(|folder| session.project.shown_path(name, folder));
+        return Ok(Info {
+            elsewhere: shown.collect(),
+            ..of_installed(session, (name, locked), history, frontend)?
+        });
     }
     // A version is one that a source offers; what runs here says nothing about it.
     let loaded = match bare_name(&spec) {
@@ -147,7 +165,7 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
         Freshness::Recent
     };
     let mut resolver = Resolver::new(session, freshness);
-    let offered = of_offered(&mut resolver, (text, &spec), &lockfile, history, frontend);
+    let offered = of_offered(&mut resolver, (text, &spec), lockfile, history, frontend);
     match (offered, loaded) {
         (Err(failure), Some(loaded)) if failure.kind() != Kind::Interrupted => Ok(loaded),
         (offered, _) => offered,
@@ -202,13 +220,14 @@ fn of_installed(
 ) -> Result<Info> {
     let project = &session.project;
     let bytes = project.read_agent(name, &locked.folder)?;
-    let state = state_of(bytes.as_deref(), locked);
+    let state = state_of(session, (name, locked), bytes.as_deref())?;
     let base = project.read_written(locked)?;
-    let gains = match (&bytes, base) {
-        (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
+    let gains = match (&bytes, &base) {
+        (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(base)),
         _ => Vec::new(),
     };
-    let bytes = bytes.unwrap_or_default();
+    // Of a missing file, what was written says what the agent is.
+    let bytes = bytes.or(base).unwrap_or_default();
     let mut info = judge(
         project.shown_path(name, &locked.folder),
         &locked.file,
@@ -329,10 +348,8 @@ fn of_offered(
         info.history = History::of(snapshot, &resolved.entry.file, known);
     }
     if let Some((name, locked)) = installed {
-        info.installed = Some(state_of(
-            session.project.read_agent(name, &locked.folder)?.as_deref(),
-            locked,
-        ));
+        let file = session.project.read_agent(name, &locked.folder)?;
+        info.installed = Some(state_of(session, (name, locked), file.as_deref())?);
         let name = (name.as_str() != info.name).then(|| format!("as {name}"));
         let is_other = locked.commit != resolved.commit || locked.blob != resolved.entry.blob;
         let version = versions(Some(locked));
@@ -345,12 +362,19 @@ fn of_offered(
     Ok(info)
 }
 
-fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
-    match bytes {
-        None => State::Missing,
-        Some(bytes) if Digest::of(bytes) == locked.unedited() => State::Clean,
-        Some(_) => State::Edited,
-    }
+/// The state of an installed agent with these bytes.
+fn state_of(
+    session: &Session,
+    (name, locked): (&AgentName, &LockedAgent),
+    bytes: Option<&[u8]>,
+) -> Result<State> {
+    let Some(bytes) = bytes else {
+        return Ok(State::Missing);
+    };
+    let is_clean = Digest::of(bytes) == locked.unedited();
+    let is_undecided = pending::names(&session.project)?.contains(name)
+        || !is_clean && markers::first(bytes).is_some();
+    Ok(State::of_file(is_clean, is_undecided))
 }
 
 /// Whether a locked agent is of a version that is asked for.
@@ -443,6 +467,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         running: None,
         installed: None,
         installed_as: String::new(),
+        elsewhere: Vec::new(),
         overrides: Vec::new(),
         needs: Report::default(),
         gone: None,

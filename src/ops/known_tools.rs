@@ -1,13 +1,13 @@
 //! The names of Claude Code's tools, of today and of earlier versions, and what a name that is none of them was probably meant to be.
 
-use super::complete;
 use crate::domain::likeness;
 use crate::domain::tool_rule::ALIASES;
 use crate::store::builtin;
+use crate::store::registry::Snapshot;
 
 /// All names.
 pub(super) fn all() -> Vec<String> {
-    let tools = complete::tools().into_iter().map(|(tool, _)| tool);
+    let tools = Snapshot::builtin_about().file.tools.into_iter();
     let aliases = ALIASES.iter().flat_map(|(old, new)| [*old, *new]);
     let retired = builtin::retired_tools().into_keys();
     tools

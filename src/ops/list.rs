@@ -7,26 +7,19 @@ use super::change::pending;
 use super::report::{Event, Frontend, relay};
 use super::resolver::Resolver;
 use super::session::Session;
+use super::state::State;
 use super::unknown;
 use crate::domain::discovery::{IndexEntry, rank};
+use crate::domain::markers;
 use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
 use crate::domain::spec::{Source, as_repository};
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::fs;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::placed::Placed;
 use crate::store::registry::Snapshot;
-
-/// The state of an installed agent's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// As it was installed.
-    Clean,
-    /// Changed since.
-    Edited,
-    /// Gone.
-    Missing,
-}
 
 /// An installed agent.
 #[derive(Debug, Clone)]
@@ -35,7 +28,7 @@ pub struct Installed {
     pub name: AgentName,
     /// Its lock entry.
     pub locked: LockedAgent,
-    /// The state of its file.
+    /// Its state.
     pub state: State,
     /// Whether an update of it is pending.
     pub is_pending: bool,
@@ -60,19 +53,24 @@ fn with_states(session: &Session, lockfile: Lockfile) -> Result<Vec<Installed>> 
         .seen(session.project.agents_folder(), lockfile.agents.len());
     let pending = pending::names(&session.project)?;
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
+        let is_pending = pending.contains(&name);
         let state = match session
             .project
             .digest_agent(&name, &locked.folder, &mut seen)?
         {
             None => State::Missing,
-            Some(digest) if digest == locked.unedited() => State::Clean,
-            Some(_) => State::Edited,
+            Some(digest) if digest == locked.unedited() => State::of_file(true, is_pending),
+            Some(_) => {
+                let file = session.project.read_agent(&name, &locked.folder)?;
+                let has_markers = file.is_some_and(|bytes| markers::first(&bytes).is_some());
+                State::of_file(false, is_pending || has_markers)
+            }
         };
         Ok(Installed {
-            is_pending: pending.contains(&name),
             name,
             locked,
             state,
+            is_pending,
         })
     };
     let installed = lockfile
@@ -121,8 +119,10 @@ pub fn available<'a>(
             Some((name, source)) => (Some(name), source),
             None => (
                 None,
-                parse_source(session, place)
-                    .map_err(|failure| unknown::hinted(failure, place, &manifest))?,
+                parse_source(session, place).map_err(|failure| {
+                    let failure = unknown::hinted(failure, place, &manifest);
+                    or_search(failure, place)
+                })?,
             ),
         };
         let snapshot = resolver.snapshot(name.as_ref(), &source, frontend)?;
@@ -149,6 +149,15 @@ pub fn available<'a>(
     Ok(offers)
 }
 
+/// A failure about what was typed as a source, and may be meant as the name of an agent.
+fn or_search(failure: Failure, typed: &str) -> Failure {
+    if AgentName::new(typed).is_err() {
+        return failure;
+    }
+    let search = Advice::run(Command::new(["search", typed]));
+    failure.hint(search.and(" looks for agents in the registries"))
+}
+
 /// A source that a user typed, as the manifest keeps it.
 pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     let source = Source::parse(text).map_err(|error| {
@@ -167,6 +176,9 @@ pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     source.map_err(|failure| {
         failure.hint(match repository {
             Some(repository) => format!("for the repository write `{repository}`"),
+            None if fs::is_folder(&session.environment.current_folder.join(text)) => {
+                format!("for the folder write `./{text}`")
+            }
             None => {
                 "write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`".to_owned()
             }

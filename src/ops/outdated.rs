@@ -7,7 +7,7 @@ use super::report::{Frontend, relay};
 use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
 use super::unknown;
-use crate::domain::count::few;
+use super::unreached::Unreached;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
@@ -86,7 +86,7 @@ pub fn outdated(
     let asked = agents.iter().map(|(_, wanted, locked)| (*wanted, *locked));
     look.resolver.ask_for(asked, &manifest, frontend);
     let mut outcome = OutdatedOutcome::default();
-    let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
+    let mut unreached = Unreached::default();
     for (name, wanted, locked) in agents {
         match look.versions(name, wanted, locked, frontend) {
             Ok(Err(gone)) => outcome.gone.push(gone),
@@ -106,19 +106,12 @@ pub fn outdated(
                 outcome.agents.push(agent);
             }
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-            // One source out of reach is one failure, however many agents come from it.
-            Err(failure) => match failures.iter_mut().find(|(known, _)| *known == failure) {
-                Some((_, names)) => names.push(name.as_str()),
-                None => failures.push((failure, vec![name.as_str()])),
-            },
+            Err(failure) => unreached.note(name, failure),
         }
     }
     outcome.gone.sort_by(|one, other| one.name.cmp(&other.name));
     outcome.gone.dedup_by(|one, other| one.name == other.name);
-    let told = |(failure, names): (Failure, Vec<&str>)| {
-        failure.detail(format!("wanted for {}", few(&names, ", ")))
-    };
-    outcome.failures = failures.into_iter().map(told).collect();
+    outcome.failures = unreached.into_failures();
     Ok(outcome)
 }
 

@@ -50,12 +50,18 @@ pub struct Changed {
     pub steps: Vec<Step>,
     /// Whether those are all.
     pub is_complete: bool,
+    /// Whether the commit that was fetched is an ancestor of the installed one, as far as the history is here.
+    pub is_older: bool,
 }
 
 impl Changed {
     /// What changed since the installed version in the file that a state of a source has for it; `None` for sources without commits.
     pub(super) fn since(locked: &LockedAgent, snapshot: &Snapshot<'_>, file: &str) -> Option<Self> {
-        let (_, commit) = snapshot.history()?;
+        let (repository, commit) = snapshot.history()?;
+        let is_older = locked.commit.is_some_and(|installed| {
+            // It is only good to know.
+            repository.is_older(commit, installed).unwrap_or(false)
+        });
         let past = past(snapshot, (file, &locked.file), Some(locked.blob), MOST);
         let is_complete = past.is_whole || past.oldest == Some(locked.blob);
         let steps = past.changes.into_iter();
@@ -71,6 +77,7 @@ impl Changed {
             is_last: last.is_some(),
             steps,
             is_complete,
+            is_older,
         })
     }
 

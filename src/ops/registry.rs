@@ -212,8 +212,9 @@ pub(super) fn refuse_in_use(
         return Err(failure.hint(if named.is_empty() {
             Advice::say(requirers())
         } else {
-            let remove = Command::new(["remove"]).args(named);
-            Advice::say("remove them first: ").and_run(remove)
+            let forget = Command::new(["remove"]).args(named).arg("--keep-file");
+            Advice::run(forget)
+                .and(" makes their files your own, which stay; without `--keep-file` they go too")
         }));
     }
     Ok(())

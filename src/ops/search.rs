@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::known_tools;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::resolver::Resolver;
 use super::session::Session;
@@ -88,6 +89,8 @@ pub struct SearchOutcome {
     pub registries: usize,
     /// The filters under which the word that found nothing finds something: as an option, with the number of agents.
     pub filters: Vec<(&'static str, usize)>,
+    /// The tool that was probably meant, where none of this name is used.
+    pub meant_tool: Option<String>,
     /// Why registries could not be asked; they were looked into as they are here.
     pub failures: Vec<Failure>,
 }
@@ -144,10 +147,16 @@ pub fn search(
     let query = query(options);
     let mut alike = 0;
     let mut looked_into = Vec::new();
+    let mut unread = Vec::new();
     let all = registries.into_iter().chain(public).enumerate();
     for (at, (registry, source)) in all.filter(|(_, registry)| is_meant(registry)) {
-        let Some(offered) = offered(session, &registry, &source, frontend) else {
-            continue;
+        let offered = match offered(session, &registry, &source, frontend) {
+            Found::Offered(offered) => *offered,
+            Found::Unread => {
+                unread.push(format!("`{registry}`"));
+                continue;
+            }
+            Found::Failed => continue,
         };
         outcome.registries += 1;
         let (found, total) = offered.search(&query);
@@ -171,8 +180,10 @@ pub fn search(
             }));
         looked_into.push(offered);
     }
+    warn_of_unread(&unread, frontend);
     if outcome.total == 0 {
         outcome.filters = filters(options, &looked_into);
+        outcome.meant_tool = options.tool.as_deref().and_then(known_tools::meant);
     }
     // It is of no use beside what is meant.
     if outcome.total == 0 {
@@ -332,28 +343,42 @@ fn query(options: &SearchOptions) -> Query {
     }
 }
 
-/// What a registry offers: a folder as it is now, anything else by its index, which is made anew where it is not whole. `None`, with a
-/// word about it, if it cannot be told without a fetch.
+/// Says which registries were never fetched, in one warning.
+fn warn_of_unread(registries: &[String], frontend: &mut dyn Frontend) {
+    if registries.is_empty() {
+        return;
+    }
+    let verb = numbered(registries.len(), "registry has", "registries have");
+    let never = format!("{verb} never been fetched: {}; ", few(registries, ", "));
+    let refresh = Command::new(["registry", "refresh"]);
+    frontend.report(Event::warning(Advice::say(never).and_run(refresh)));
+}
+
+/// What is known of a registry.
+enum Found {
+    /// What it offers.
+    Offered(Box<Offered>),
+    /// It has to be fetched first.
+    Unread,
+    /// It cannot be read, which was said.
+    Failed,
+}
+
+/// What a registry offers: a folder as it is now, anything else by its index, which is made anew where it is not whole.
 fn offered(
     session: &Session,
     registry: &RegistryName,
     source: &Source,
     frontend: &mut dyn Frontend,
-) -> Option<Offered> {
+) -> Found {
     // A folder changes without telling anybody.
     let is_folder = matches!(source, Source::Folder(_) | Source::File(_));
     if let Some(index) = index_of(session, source).filter(|_| !is_folder) {
-        return Some(Offered::Indexed(Box::new(index)));
+        return Found::Offered(Box::new(Offered::Indexed(Box::new(index))));
     }
     let is_remote = matches!(source, Source::Git(url) if url.local_path().is_none());
-    let unread = |frontend: &mut dyn Frontend| {
-        let never = format!("registry `{registry}` has never been fetched; ");
-        let refresh = Command::new(["registry", "refresh"]);
-        frontend.report(Event::warning(Advice::say(never).and_run(refresh)));
-    };
     if matches!(source, Source::Git(url) if !session.cache.has(url)) {
-        unread(frontend);
-        return None;
+        return Found::Unread;
     }
     // What is not here is not fetched: a search asks nobody.
     let offline = session.offline();
@@ -368,16 +393,13 @@ fn offered(
         watch,
     );
     match opened.and_then(|snapshot| snapshot.into_offered(watch)) {
-        Ok(offered) => Some(offered),
-        Err(_) if is_remote => {
-            unread(frontend);
-            None
-        }
+        Ok(offered) => Found::Offered(Box::new(offered)),
+        Err(_) if is_remote => Found::Unread,
         Err(failure) => {
             frontend.report(Event::warning(format!(
                 "registry `{registry}` is left out: {failure}"
             )));
-            None
+            Found::Failed
         }
     }
 }

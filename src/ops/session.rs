@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use super::detours;
 use super::report::{Event, Frontend, InterruptionView};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec};
@@ -114,7 +115,21 @@ impl Session {
             return source;
         };
         let (root, current) = (self.project.root(), &self.environment.current_folder);
-        if root == current || path.starts_with("~/") || Path::new(path).is_absolute() {
+        if path.starts_with("~/") || Path::new(path).is_absolute() {
+            return source;
+        }
+        let is_plain = root == current && !detours::has_detour(path);
+        if !is_plain && let Some(to) = detours::followed(current, path) {
+            // Of the user's own agents, no folder is near the manifest.
+            let relative = current
+                .starts_with(root)
+                .then(|| detours::relative(root, &to));
+            return Source::path(match relative.flatten() {
+                Some(relative) => relative,
+                None => to.display().to_string(),
+            });
+        }
+        if root == current {
             return source;
         }
         let absolute = current.join(path.strip_prefix("./").unwrap_or(path));

@@ -36,7 +36,7 @@ pub fn set(
 ) -> Result<Outcome> {
     let read = assignments.iter().map(|text| Assignment::parse(text));
     let read: std::result::Result<Vec<Assignment>, _> = read.collect();
-    let read = read.map_err(|error| refused(&error))?;
+    let read = read.map_err(|error| refused(&error, &options.name))?;
     overriding(session, options, OverrideChange::Set(read), frontend)
 }
 

@@ -3,29 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::session::Session;
 use crate::domain::loaded::Layer;
 use crate::domain::name::AgentName;
-use crate::error::Result;
 use crate::store::loaded::{FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
-use crate::store::placed::Placed;
 
-/// Agents whose client name another file in the folder has, at any depth, and agents in whose place another one runs. Of those that were
-/// `written` also in whose place they run, and what settings keep them from running.
-///
-/// All is written by then: what cannot be looked at any more is no failure of the command.
+/// Agents whose client name another file in the folder has, at any depth, and agents in whose place another one runs. Of those that are
+/// `written` also in whose place they run, and what settings keep them from running. `lockfile`: what is installed then.
 pub(super) fn shadows(
-    session: &Session,
     set: &LoadedSet,
+    lockfile: &Lockfile,
     written: &BTreeSet<AgentName>,
 ) -> Vec<String> {
-    found(session, set, written).unwrap_or_else(|failure| vec![failure.to_string()])
-}
-
-fn found(session: &Session, set: &LoadedSet, written: &BTreeSet<AgentName>) -> Result<Vec<String>> {
-    let lockfile = Placed::read(&session.project)?.lockfile;
-    let mut warnings = warnings(set, &lockfile);
+    let mut warnings = warnings(set, lockfile);
     let replaced = set.agents.iter();
     let is_written = |agent: &FoundAgent| {
         let installed = lockfile.at(&agent.below);
@@ -37,7 +27,7 @@ fn found(session: &Session, set: &LoadedSet, written: &BTreeSet<AgentName>) -> R
             .filter(|agent| is_written(agent))
             .filter_map(|agent| kept(set, agent)),
     );
-    Ok(warnings)
+    warnings
 }
 
 /// What settings keep an agent from running.

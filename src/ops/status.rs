@@ -9,8 +9,9 @@ use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, ServerState, World};
 use super::session::Session;
+use super::state::State;
 use super::unmanaged::unmanaged_in;
-use crate::domain::definition::{differing, ignored};
+use crate::domain::definition::{differing, ignored, renamed};
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
@@ -49,6 +50,8 @@ pub struct AgentStatus {
     pub markers: Option<usize>,
     /// Why the client ignores its file as the user edited it; `None`: it does not, or it has conflict markers.
     pub ignored: Option<String>,
+    /// The name by which the client knows it, if the user changed it in the file.
+    pub renamed: Option<String>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
     /// The overrides that it was written with.
@@ -73,6 +76,17 @@ pub struct AgentStatus {
 }
 
 impl AgentStatus {
+    /// Its state in one word.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let is_undecided = self.is_conflicted || self.markers.is_some();
+        match self.file {
+            FileState::Missing => State::Missing,
+            FileState::Clean => State::of_file(true, is_undecided),
+            FileState::Edited(_) => State::of_file(false, is_undecided),
+        }
+    }
+
     /// Whether there is something to do.
     #[must_use]
     pub fn needs_work(&self) -> bool {
@@ -151,14 +165,14 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             _ => Vec::new(),
         };
         let markers = bytes.as_deref().and_then(markers::first);
+        // What both sides at once would be, says nothing about the agent.
+        let read = bytes.as_deref().filter(|_| markers.is_none());
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
             markers,
-            ignored: bytes
-                .as_deref()
-                .filter(|_| markers.is_none())
-                .and_then(ignored),
+            ignored: read.and_then(ignored),
+            renamed: read.and_then(|file| renamed(file, base.as_deref(), name.as_str())),
             file: match &bytes {
                 None if is_clean => FileState::Clean,
                 None => FileState::Missing,

@@ -93,6 +93,21 @@ pub(super) fn registry(typed: &str, manifest: &Manifest) -> Failure {
     }
 }
 
+/// A failure about `REGISTRY/NAME#x`, with what means the agent of the registry, if there is one of this name.
+pub(super) fn or_agent_of_registry(session: &Session, text: &str, failure: Failure) -> Failure {
+    let manifest = session.project.load_manifest().ok().flatten();
+    let meant = text.split_once('#').and_then(|(spec, _)| {
+        let (registry, name) = spec.split_once('/')?;
+        let registry = RegistryName::new(registry).ok()?;
+        let is_known = manifest.is_some_and(|manifest| manifest.registry(&registry).is_some());
+        (is_known && AgentName::new(name).is_ok()).then_some(spec)
+    });
+    match meant {
+        Some(spec) => failure.hint(format!("for an agent of the registry write `{spec}`")),
+        None => failure,
+    }
+}
+
 /// A failure about what was typed as a registry, with the one that may have been meant.
 pub(super) fn hinted(failure: Failure, typed: &str, manifest: &Manifest) -> Failure {
     match nearest_registry(typed, manifest) {

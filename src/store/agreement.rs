@@ -188,6 +188,22 @@ pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
     }
 }
 
+/// Whether one version of an agent is older than another one of the same source; `None`: one of them has no version number.
+#[must_use]
+pub fn is_older(from: &LockedAgent, to: &LockedAgent) -> Option<bool> {
+    let version = |locked: &LockedAgent| Version::parse(locked.version.as_ref()?).ok();
+    let (old, new) = (version(from)?, version(to)?);
+    Some(from.source == to.source && new < old)
+}
+
+/// The requirement of an entry, if it names a whole version and means a newer one, as those of cargo do.
+#[must_use]
+pub fn newest_of(wanted: &Wanted, locked: &LockedAgent) -> Option<String> {
+    let request = wanted.version.as_ref()?;
+    let version = Version::parse(locked.version.as_ref()?).ok()?;
+    request.is_older(&version).then(|| request.to_string())
+}
+
 /// A spec that means the locked agent, whatever else has its name.
 #[must_use]
 pub fn spec_of(locked: &LockedAgent) -> String {

@@ -3,7 +3,7 @@
 //! The client reads the managed folder, those of the project from here up to the repository's root, the user's, and those of enabled
 //! plugins: any depth, links and hidden files too. Only read, through `fs::tree`; nothing that is found here is ever written to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::agent_settings::{Denial, Settings, json};
@@ -155,6 +155,53 @@ pub fn read_except(
     here: &Path,
     is_plain: IsKnown<'_>,
 ) -> LoadedSet {
+    let own = |folder: &Path| fs::tree_except(folder, AGENTS, is_plain);
+    read_with(project, environment, here, &own)
+}
+
+/// The same as it would be after files of the project's own folder were changed. `changed`: what each file holds then; `None`: it is gone.
+#[must_use]
+pub fn read_changed(
+    project: &Project,
+    environment: &Environment,
+    here: &Path,
+    changed: &BTreeMap<PathBuf, Option<Content>>,
+) -> LoadedSet {
+    let own = |folder: &Path| with_changes(fs::tree(folder, AGENTS), folder, changed);
+    read_with(project, environment, here, &own)
+}
+
+/// A tree with the files as they are after changes.
+fn with_changes(
+    mut tree: Tree,
+    folder: &Path,
+    changed: &BTreeMap<PathBuf, Option<Content>>,
+) -> Tree {
+    let is_same = |leaf: &Leaf| !changed.contains_key(&leaf.path);
+    tree.leaves.retain(is_same);
+    for (path, content) in changed {
+        if let (Ok(below), Some(content)) = (path.strip_prefix(folder), content) {
+            tree.leaves.push(Leaf {
+                below: slashed(below),
+                path: path.clone(),
+                is_linked: false,
+                identity: None,
+                content: Ok(content.clone()),
+                is_known: false,
+            });
+        }
+    }
+    (tree.leaves).sort_by(|one, other| (AGENTS.order)(&one.below, &other.below));
+    tree
+}
+
+/// The same; `own` reads the project's own folder.
+fn read_with(
+    project: &Project,
+    environment: &Environment,
+    here: &Path,
+    own: &dyn Fn(&Path) -> Tree,
+) -> LoadedSet {
     let settings = Settings::read(project, environment);
     let mut set = LoadedSet {
         denials: settings.denials,
@@ -163,7 +210,7 @@ pub fn read_except(
     let mut seen = BTreeSet::new();
     for place in places(project, environment, here) {
         let tree = if place.is_own {
-            fs::tree_except(&place.folder, AGENTS, is_plain)
+            own(&place.folder)
         } else {
             fs::tree(&place.folder, AGENTS)
         };

@@ -12,7 +12,7 @@ use crate::domain::folder::Folder;
 use crate::domain::lineage::kept;
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::fs::{Content, Entry};
+use crate::fs::Content;
 
 /// A file that has less in common with the installed one, in percent, is another agent.
 const LEAST_KEPT: u32 = 50;
@@ -53,8 +53,7 @@ impl Placed {
         };
         let mut missing = Vec::new();
         for (name, locked) in &placed.lockfile.agents {
-            let path = project.agent_path(name, &locked.folder);
-            if project.files().entry(&path)? == Entry::Absent {
+            if project.lacks_agent(name, &locked.folder)? {
                 missing.push(name.clone());
             }
         }

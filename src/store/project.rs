@@ -409,9 +409,36 @@ impl Project {
         self.display(&self.agent_path(name, folder))
     }
 
+    /// Whether no file is at the path of an agent: nothing is, or a folder, which Claude Code searches whatever its name is.
+    pub fn lacks_agent(&self, name: &AgentName, folder: &Folder) -> Result<bool> {
+        let entry = self.files.entry(&self.agent_path(name, folder))?;
+        Ok(matches!(entry, Entry::Absent | Entry::Folder))
+    }
+
+    /// Fails if a folder is at the path of an agent, so that its file cannot be written.
+    pub fn refuse_folder(&self, name: &AgentName, folder: &Folder) -> Result<()> {
+        let path = self.agent_path(name, folder);
+        if self.files.entry(&path)? != Entry::Folder {
+            return Ok(());
+        }
+        let shown = self.display(&path);
+        Err(Failure::failed(format!(
+            "`{shown}` is a folder, so the agent `{name}` cannot be written there"
+        ))
+        .hint("rename or move the folder, then run the command again"))
+    }
+
     /// Reads an installed agent; `None` if there is no file.
     pub fn read_agent(&self, name: &AgentName, folder: &Folder) -> Result<Option<Vec<u8>>> {
-        self.files.read(&self.agent_path(name, folder), MAX_AGENT)
+        self.read_file(&self.agent_path(name, folder))
+    }
+
+    /// Reads a file of the size that an agent may have; `None` if nothing is there, or a folder.
+    fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match self.files.read(path, MAX_AGENT) {
+            Err(_) if matches!(self.files.entry(path), Ok(Entry::Folder)) => Ok(None),
+            read => read,
+        }
     }
 
     /// The digest of an installed agent, which is read only if it has changed since it was last read; `None` if there is no file.
@@ -425,7 +452,7 @@ impl Project {
         seen.digest(
             &folder.file(name),
             || self.files.look(&path),
-            || self.files.read(&path, MAX_AGENT),
+            || self.read_file(&path),
         )
     }
 

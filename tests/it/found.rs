@@ -87,7 +87,10 @@ fn a_registry_that_the_manifest_needs_is_not_removed() {
     // What is only required is not named in the hint, which would fail.
     let _ = run(&sandbox, "install", 0);
     let said = run(&sandbox, "registry remove studio", 1);
-    assert!(said.contains("`agentpkg remove lead`"), "{said}");
+    assert!(
+        said.contains("`agentpkg remove lead --keep-file`"),
+        "{said}"
+    );
     let _ = run(&sandbox, "remove lead", 0);
     let _ = run(&sandbox, "registry remove studio", 0);
 }

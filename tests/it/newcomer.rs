@@ -25,7 +25,7 @@ fn a_dry_run_says_what_it_would_ask_and_with_yes_what_it_would_leave_out() {
     let said = stage.run(&format!("{line} --yes")).code(0).all();
     assert!(!said.contains("Would ask"), "{said}");
     assert!(
-        said.contains("Skipped hooked  needs consent to hooks"),
+        said.contains("Would skip hooked  needs consent to hooks"),
         "{said}"
     );
     assert!(

@@ -424,3 +424,56 @@ fn undo_says_where_a_file_was_moved() {
         assert!(is_there(&stage, "sub/planner"), "{said}");
     }
 }
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_searched_and_never_replaced() {
+    let Some(stage) = Stage::new(&[
+        (PLANNER, &agent("planner")),
+        ("agents/other.md", &agent("other")),
+    ]) else {
+        return;
+    };
+    let _ = stage.run("install team/other").code(0);
+    let folder = stage.sandbox.project(".claude/agents/planner.md");
+    fs::create_dir_all(&folder).unwrap();
+    for line in ["status", "check", "list", "install", "update", "outdated"] {
+        let _ = stage.run(line).code(0);
+    }
+    let refused = |line: &str| {
+        let said = stage.run(line).code(1).all();
+        let what = "`.claude/agents/planner.md` is a folder";
+        assert!(said.contains(what), "{line}: {said}");
+        assert!(said.contains("hint: rename or move"), "{line}: {said}");
+        assert!(folder.is_dir(), "{line}");
+    };
+    for line in [
+        "install planner",
+        "install planner --dry-run",
+        "install planner --force",
+        "install other planner",
+    ] {
+        refused(line);
+    }
+    // What is inside is an agent as anywhere else.
+    stage.copy("planner.md/inner", &agent("inner"));
+    let status = stage.run("status --json").code(0).json();
+    assert_eq!(status["unmanaged"][0], "planner.md/inner.md");
+
+    // The same after the agent was installed.
+    fs::remove_dir_all(&folder).unwrap();
+    let _ = stage.run("install planner").code(0);
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    let status = stage.run("status --json").code(0).json();
+    assert_eq!(status["agents"][1]["state"], "missing");
+    assert!(stage.run("check").code(4).all().contains("is gone"));
+    for line in ["install", "install --force", "update"] {
+        refused(line);
+    }
+    let said = stage.run("undo").code(1).all();
+    assert!(said.contains("hint: move it away"), "{said}");
+    // An agent whose file is missing can be removed, and the folder stays.
+    let _ = stage.run("remove planner").code(0);
+    assert!(folder.is_dir());
+    let _ = stage.run("check").code(0);
+}

@@ -13,7 +13,7 @@ use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::name::{RegistryName, folded};
 use crate::domain::shell::Command;
 use crate::error::Result;
-use crate::ops::list::{Installed, State, installed};
+use crate::ops::list::{Installed, installed};
 use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
@@ -119,7 +119,7 @@ fn show_installed(filter: Option<&str>, context: &mut Context) -> Result<()> {
         table.row([
             agent.name.to_string().into(),
             revision(agent).into(),
-            state(agent.state).into(),
+            agent.state.word().into(),
             registry_of(&agent.locked).into(),
         ]);
     }
@@ -236,16 +236,6 @@ fn revision(agent: &Installed) -> String {
         "-".to_owned()
     } else {
         revision
-    }
-}
-
-/// The state in a word.
-#[must_use]
-pub fn state(state: State) -> &'static str {
-    match state {
-        State::Clean => "clean",
-        State::Edited => "edited",
-        State::Missing => "missing",
     }
 }
 
@@ -379,7 +369,7 @@ impl<'a> InstalledView<'a> {
         let locked = &agent.locked;
         Self {
             name: agent.name.as_str(),
-            state: state(agent.state),
+            state: agent.state.word(),
             path: project.shown_path(&agent.name, &locked.folder),
             registry: locked.registry.as_ref().map(RegistryName::as_str),
             source: &locked.source,

@@ -22,7 +22,7 @@ pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, conte
         .collect();
     show_adopted(&adopted, is_dry_run, ui);
     for unmanaged in &outcome.unmanaged {
-        show_unmanaged(unmanaged, ui);
+        show_unmanaged(unmanaged, is_dry_run, ui);
     }
     let is_unsure = |file: &Unmanaged| file.undecided == Undecided::Version;
     if is_dry_run && outcome.unmanaged.iter().any(is_unsure) {
@@ -83,11 +83,12 @@ pub(super) fn show_adopted(adopted: &[&ChangedAgent], is_dry_run: bool, ui: &mut
     }
 }
 
-fn show_unmanaged(unmanaged: &Unmanaged, ui: &mut Ui) {
+fn show_unmanaged(unmanaged: &Unmanaged, is_dry_run: bool, ui: &mut Ui) {
     // The name of a folder may have a line break.
     let on_one_line = |text: &str| sanitize(text).replace('\n', "\\n");
     let (name, why) = (on_one_line(&unmanaged.name), on_one_line(&unmanaged.why));
-    ui.attention("Left", format!("{CYAN}{name}{CYAN:#}  {DIM}{why}{DIM:#}"));
+    let verb = if is_dry_run { "Would leave" } else { "Left" };
+    ui.attention(verb, format!("{CYAN}{name}{CYAN:#}  {DIM}{why}{DIM:#}"));
     for likely in unmanaged.candidates.iter().take(NEAREST) {
         let (spec, percent) = (sanitize(&likely.spec), likely.percent);
         ui.note(match unmanaged.undecided {

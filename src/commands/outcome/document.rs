@@ -104,6 +104,8 @@ struct AgentView<'o> {
     path: &'o str,
     from: &'o str,
     to: &'o str,
+    /// Whether that is an older version.
+    older: bool,
     registry: Option<&'o str>,
     source: Option<&'o str>,
     file: Option<&'o str>,
@@ -215,6 +217,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             path: &agent.path,
             from: &agent.from,
             to: &agent.to,
+            older: agent.is_older(),
             registry: locked.and_then(|locked| locked.registry.as_ref().map(RegistryName::as_str)),
             source: locked.map(|locked| locked.source.as_str()),
             file: locked.map(|locked| locked.file.as_str()),

@@ -6,6 +6,7 @@ mod failures;
 mod gains;
 mod leaving;
 mod summary;
+mod words;
 
 use std::fmt::Write as _;
 
@@ -16,16 +17,16 @@ pub(super) use self::document::ChangeDocument;
 pub(super) use self::failures::{finish, note_pending, show_moved};
 pub(super) use self::gains::{show_gained, show_gains};
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
+pub(super) use self::words::words;
+use self::words::{OLDER, versions};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
-use crate::ops::gone::GoneAgent;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
-use crate::store::lockfile::LockedAgent;
 use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize};
 
 /// Shows what an install did. `is_whole`: of everything that the manifest wants.
@@ -55,7 +56,7 @@ pub(super) fn show_install(
         needs::show_done(report, is_dry_run, ui);
     }
     show_gone(&outcome.gone, is_dry_run, ui);
-    show_skipped(outcome, ui);
+    show_skipped(outcome, is_dry_run, ui);
     show_ignored(outcome, ui);
     show_cost(outcome, ui);
     if changed.is_empty() && adopted.is_empty() {
@@ -177,11 +178,11 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
 }
 
 /// Shows which agents were left out by a decision, or are gone upstream, and why.
-fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
+fn show_skipped(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
     let agents = outcome.agents.iter();
     for agent in agents {
         if agent.status == Status::Gone {
-            let (_, what) = words(agent, false);
+            let (_, what) = words(agent, is_dry_run);
             ui.attention(
                 "Gone",
                 format!("{CYAN}{}{CYAN:#}  {DIM}{what}{DIM:#}", agent.name),
@@ -196,7 +197,8 @@ fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
         } else {
             format!("  {DIM}{notes}{DIM:#}")
         };
-        ui.attention("Skipped", format!("{CYAN}{}{CYAN:#}{notes}", agent.name));
+        let (verb, _) = words(agent, is_dry_run);
+        ui.attention(verb, format!("{CYAN}{}{CYAN:#}{notes}", agent.name));
     }
 }
 
@@ -268,6 +270,11 @@ fn resolved(agent: &ChangedAgent) -> String {
         .as_ref()
         .map(|request| format!(", newest of {request}"))
         .unwrap_or_default();
+    let older = if agent.is_older() {
+        format!(", {OLDER}")
+    } else {
+        String::new()
+    };
     let before = agent.before.as_ref();
     match before.filter(|before| before.sha256 != locked.sha256 || before.source != locked.source) {
         Some(before) if before.source != locked.source => {
@@ -275,7 +282,7 @@ fn resolved(agent: &ChangedAgent) -> String {
         }
         Some(before) if before.version.is_some() || before.commit.is_some() => {
             format!(
-                "{}{newest} {DIM}({}){DIM:#}",
+                "{}{older}{newest} {DIM}({}){DIM:#}",
                 sanitize(&change(before, locked)),
                 sanitize(&registry_of(locked))
             )
@@ -424,66 +431,5 @@ fn show_steps(agent: &ChangedAgent, ui: &mut Ui) {
     if more > 0 {
         let more = counted(more, "earlier commit");
         ui.note(format!("{:13}{DIM}… {more}{DIM:#}", ""));
-    }
-}
-
-/// From which version to which, with the day of a commit. Without room, of commits only the new one.
-fn versions(agent: &ChangedAgent, has_room: bool) -> String {
-    let is_commit = |locked: &LockedAgent| locked.version.is_none();
-    if let Some(changed) = &agent.changed
-        && agent.locked.as_ref().is_some_and(is_commit)
-        && !agent.to.is_empty()
-    {
-        return if has_room {
-            changed.words_from(&agent.from)
-        } else {
-            changed.words()
-        };
-    }
-    match (
-        agent.from.is_empty(),
-        agent.to.is_empty() || agent.from == agent.to,
-    ) {
-        (_, true) => agent.from.clone(),
-        (true, false) => agent.to.clone(),
-        (false, false) => format!("{} -> {}", agent.from, agent.to),
-    }
-}
-
-/// The verb and the note of an agent.
-pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
-    let edits = match agent.edits {
-        0 => String::new(),
-        1 => "your edit kept".to_owned(),
-        count => format!("your {count} edits kept"),
-    };
-    let open = match agent.conflicts.iter().filter(|one| !one.is_decided).count() {
-        0 if !agent.conflicts.is_empty() => "conflicts decided".to_owned(),
-        0 => edits.clone(),
-        count => counted(count, "conflict"),
-    };
-    match (agent.status, is_dry_run) {
-        (Status::Updated, true) => ("Would update", String::new()),
-        (Status::Merged, true) => ("Would merge", open),
-        (Status::Installed, true) => ("Would add", String::new()),
-        (Status::Adopted, true) => ("Would adopt", String::new()),
-        (Status::Adopted, false) => ("Adopted", String::new()),
-        (Status::Updated, false) => ("Updated", String::new()),
-        (Status::Merged, false) if agent.conflicts.is_empty() => ("Merged", edits),
-        (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),
-        (Status::Installed, false) => ("Installed", String::new()),
-        (Status::Marked, _) => (
-            "Deferred",
-            format!(".agentpkg/conflicts/{}", agent.name.file_name()),
-        ),
-        (Status::Skipped, _) => ("Skipped", open),
-        (Status::Gone, _) => {
-            let what = agent.gone.as_ref().map(GoneAgent::words);
-            ("Gone", what.unwrap_or_default() + "; your file stays")
-        }
-        (Status::BaseLost, _) => ("Not merged", String::new()),
-        (Status::Moved, true) => ("Would follow", String::new()),
-        (Status::Moved, false) => ("Followed", edits),
-        (Status::Current | Status::Edited, _) => ("Kept", String::new()),
     }
 }

@@ -223,6 +223,17 @@ pub fn ignored(bytes: &[u8]) -> Option<String> {
     }
 }
 
+/// The name by which the client knows a file, if it is neither the one that the file was written with nor `name`, that of the agent; `None`
+/// also where it ignores the file.
+#[must_use]
+pub fn renamed(file: &[u8], written: Option<&[u8]>, name: &str) -> Option<String> {
+    let own = |bytes| match Definition::parse(bytes).verdict() {
+        Verdict::Loads(loaded) => Some(loaded.name.clone()),
+        Verdict::Skipped(_) => None,
+    };
+    own(file).filter(|now| now != name && written.and_then(own).as_ref() != Some(now))
+}
+
 impl<'a> Definition<'a> {
     /// Reads a definition from any bytes.
     #[must_use]

@@ -176,7 +176,7 @@ impl Spec {
             if registry.contains('/') {
                 return Err(SpecError::Both {
                     text: whole.to_owned(),
-                    instead: instead(&[Some(registry.to_owned()), as_repository(whole)]),
+                    instead: instead(&[as_repository(whole)]),
                 });
             }
             let place = Place::Registry(registry_name(registry, whole)?);

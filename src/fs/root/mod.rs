@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::platform::Folder;
-use super::{Entry, Listed, Look, TEMPORARY, failure, is_absent, random_name, read_open};
+use super::{
+    Entry, Listed, Look, TEMPORARY, failure, irregular, is_absent, random_name, read_open,
+};
 use crate::error::{Failure, Result};
 
 /// The folders of one project, each with the paths below it.
@@ -368,10 +370,7 @@ impl Roots {
             .map_err(|error| self.refused("lock", path, &place, &error))?;
         match file.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(file),
-            Ok(_) => Err(Failure::failed(format!(
-                "`{}` is not a regular file",
-                self.shown(path).display()
-            ))),
+            Ok(found) => Err(irregular(self.shown(path), found.is_dir())),
             Err(error) => Err(self.failure("lock", path, &error)),
         }
     }
@@ -488,10 +487,9 @@ impl Roots {
     fn refused(&self, verb: &str, path: &Path, place: &Place, error: &io::Error) -> Failure {
         match place.folder.entry(&place.name) {
             Ok(Entry::Link) => self.link(path),
-            Ok(Entry::Folder | Entry::Other) => Failure::failed(format!(
-                "`{}` is not a regular file",
-                self.shown(path).display()
-            )),
+            Ok(entry @ (Entry::Folder | Entry::Other)) => {
+                irregular(self.shown(path), entry == Entry::Folder)
+            }
             _ => self.failure(verb, path, error),
         }
     }

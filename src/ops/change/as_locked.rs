@@ -29,7 +29,7 @@ impl Planner<'_, '_> {
                 if self.scene.session.options.is_locked {
                     return Err(failure);
                 }
-                self.problem(failure)?;
+                self.problem_about(name, failure)?;
             }
         }
         Ok(())

@@ -35,6 +35,7 @@ mod remember;
 mod required;
 mod resolutions;
 pub(in crate::ops) mod resolve;
+mod running;
 pub(in crate::ops) mod scene;
 mod settle;
 mod specs;
@@ -43,19 +44,13 @@ pub(in crate::ops) mod unmanaged;
 pub(in crate::ops) mod waiting;
 mod whole;
 
-use std::collections::BTreeSet;
-
 use self::commit::{Attempt, Manner, commit};
 use self::goal::{Goal, What};
-use self::item::Status;
-use self::outcome::{ChangedAgent, Outcome};
-use crate::domain::name::AgentName;
+use self::outcome::Outcome;
 use crate::error::Result;
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
-use crate::ops::shadows::shadows;
 use crate::store::cache::Freshness;
-use crate::store::loaded::{self, Standing};
 use crate::store::transaction::Transaction;
 
 /// Carries out a goal.
@@ -76,32 +71,10 @@ pub(in crate::ops) fn change(
     let manner = Manner::of(goal.is_dry_run, goal.consent.is_yes);
     let mut outcome = commit(session, freshness, manner, frontend, &mut plan)?;
     if !goal.is_dry_run {
-        look_back(session, &mut outcome);
+        running::look_back(session, &mut outcome);
     }
     outcome.pending = pending::names(&session.project)?;
     Ok(outcome)
-}
-
-/// Notes what keeps the agents that were written or adopted from running, and what new ones cost.
-fn look_back(session: &Session, outcome: &mut Outcome) {
-    let is_new_here = |agent: &&ChangedAgent| agent.is_written() || agent.status == Status::Adopted;
-    let written = outcome.agents.iter().filter(is_new_here);
-    let written: BTreeSet<AgentName> = written.map(|agent| agent.name.clone()).collect();
-    if written.is_empty() {
-        return;
-    }
-    let project = &session.project;
-    let set = loaded::read(project, &session.environment, project.root());
-    outcome.shadows = shadows(session, &set, &written);
-    let is_new = |agent: &&ChangedAgent| agent.status == Status::Installed;
-    let new = outcome.agents.iter().filter(is_new);
-    let new: BTreeSet<&str> = new.map(|agent| agent.path.as_str()).collect();
-    let new = set.own().filter(|agent| {
-        let path = project.display(&project.agents_folder().join(&agent.below));
-        agent.standing == Standing::Runs && new.contains(path.as_str())
-    });
-    let added: usize = new.map(|agent| agent.tokens).sum();
-    outcome.cost = (added > 0).then(|| (added, set.tokens()));
 }
 
 /// Makes a plan for a goal and decides everything about it.
@@ -119,6 +92,9 @@ fn planned(
     })?;
     let settled = settle::settle(&mut plan, scene, goal, frontend)?;
     let (mut outcome, transaction) = apply::apply(plan, settled, scene, goal, frontend)?;
+    if goal.is_dry_run {
+        running::look_ahead(scene, &transaction, &mut outcome);
+    }
     // What failed is all that there is to say.
     let is_all_said = !goal.is_update() && outcome.unmanaged.is_empty();
     if transaction.is_void() && is_all_said && outcome.failures.len() == 1 {

@@ -116,10 +116,9 @@ impl Planner<'_, '_> {
         let manifest = &self.scene.manifest;
         let locked = self.scene.lockfile.agents.get(name);
         if let Some(locked) = locked
-            && let Some(count) = self.broken.get_mut(&locked.source)
+            && let Some(failure) = self.broken.get(&locked.source)
         {
-            *count += 1;
-            return Ok(());
+            return self.problem_about(name, failure.clone());
         }
         let there = match locked {
             Some(locked) => self
@@ -130,7 +129,7 @@ impl Planner<'_, '_> {
         let there = match there {
             Ok(Followed::There(there)) => there,
             Ok(Followed::Gone(departed)) => return self.gone(name, wanted, locked, &departed),
-            Err(failure) => return self.unfound(locked, failure),
+            Err(failure) => return self.unfound(name, locked, failure),
         };
         let added = Added {
             chain: vec!["agentpkg.toml".to_owned()],
@@ -168,7 +167,12 @@ impl Planner<'_, '_> {
     }
 
     /// Notes that it could not be told what became of an agent: its source or its version cannot be had.
-    fn unfound(&mut self, locked: Option<&LockedAgent>, failure: Failure) -> Result<()> {
+    fn unfound(
+        &mut self,
+        name: &AgentName,
+        locked: Option<&LockedAgent>,
+        failure: Failure,
+    ) -> Result<()> {
         let is_version = self.resolver.is_unversioned(&failure);
         // What was asked for in so many words is done whole or not at all; a version in the manifest is one of many.
         if failure.kind() == Kind::Interrupted
@@ -180,9 +184,9 @@ impl Planner<'_, '_> {
             && let Ok(source) = Source::parse(&locked.source)
             && !self.resolver.is_open(locked.registry.as_ref(), &source)
         {
-            self.broken.insert(locked.source.clone(), 1);
+            self.broken.insert(locked.source.clone(), failure.clone());
         }
-        self.problem(failure)
+        self.problem_about(name, failure)
     }
 }
 

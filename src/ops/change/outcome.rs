@@ -15,14 +15,13 @@ use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::merge::{self, Rule};
+use crate::merge;
 use crate::ops::gone::GoneAgent;
 use crate::ops::merge_file::ConflictReport;
 use crate::ops::past::Changed;
 use crate::ops::requirement::Report;
-use crate::store::agreement::versions;
+use crate::store::agreement::{is_older, newest_of, versions};
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
 use crate::store::project::Project;
 
 /// What happened, or would happen, to one agent.
@@ -122,6 +121,18 @@ impl ChangedAgent {
             locked: Some(locked.clone()),
             ..Self::new(project, name, status, Some(locked))
         }
+    }
+
+    /// Whether it goes to an older version.
+    #[must_use]
+    pub fn is_older(&self) -> bool {
+        let versions = self.before.as_ref().zip(self.locked.as_ref());
+        let by_commit = || {
+            self.changed
+                .as_ref()
+                .is_some_and(|changed| changed.is_older)
+        };
+        versions.is_some_and(|(from, to)| is_older(from, to).unwrap_or_else(by_commit))
     }
 
     /// Whether its file is written.
@@ -309,7 +320,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             Some(_) => Vec::new(),
         },
         adopted: adopted(item),
-        rules: rules.map(|(rule, unit)| (rule_name(rule), unit)).collect(),
+        rules: rules.map(|(rule, unit)| (rule.name(), unit)).collect(),
         base: item.origin.map(|origin| origin.to_string()),
         ..plain
     }
@@ -354,22 +365,6 @@ fn verdict(plan: &Plan, goal: &Goal) -> Option<Verdict> {
     Some(Definition::parse(&one.result().bytes()).verdict().clone())
 }
 
-/// The requirement, if it names a whole version and means a newer one, as those of cargo do.
-fn newest_of(wanted: &Wanted, locked: &LockedAgent) -> Option<String> {
-    let request = wanted.version.as_ref()?;
-    let version = semver::Version::parse(locked.version.as_ref()?).ok()?;
-    request.is_older(&version).then(|| request.to_string())
-}
-
-fn rule_name(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Set => "set",
-        Rule::Sentences => "sentences",
-        Rule::Neighbours => "neighbours",
-        Rule::Moved => "moved",
-    }
-}
-
 impl Outcome {
     /// How the command ends: a failure if something is left to do. `done`: what the command does, as a participle (`updated`); `again`:
     /// the command for the agents with these names.
@@ -399,18 +394,16 @@ impl Outcome {
         };
         let is_changed =
             |agent: &ChangedAgent| !matches!(agent.status, Status::Current | Status::Edited);
-        let rest = if self
-            .agents
-            .iter()
-            .any(|agent| is_done(agent) && is_changed(agent))
-        {
-            "; the rest was"
+        let was = if self.is_dry_run { "would be" } else { "was" };
+        let has_rest = (self.agents.iter()).any(|agent| is_done(agent) && is_changed(agent));
+        let rest = if has_rest {
+            format!("; the rest {was}")
         } else {
-            ""
+            String::new()
         };
         let message = match self.failures.len() {
             // Each was said before; without a rest there is nothing to be glad about.
-            _ if !self.agents.iter().any(is_done) => format!("nothing was {done}"),
+            _ if !self.agents.iter().any(is_done) => format!("nothing {was} {done}"),
             1 => format!("one agent or registry could not be {done}{rest}"),
             count => format!("{count} agents or registries could not be {done}{rest}"),
         };

@@ -16,7 +16,7 @@ use crate::ops::report::Frontend;
 use crate::ops::{known_tools, unknown};
 use crate::store::agreement::{reachable, spec_of};
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
+use crate::store::manifest::{FILE_NAME, Wanted, is_entry_key};
 
 impl Planner<'_, '_> {
     /// Plans the agent `typed` with its overrides changed.
@@ -132,12 +132,11 @@ fn set(
     overrides: &mut Overrides,
     assignments: &[Assignment],
 ) -> Result<()> {
-    contradiction(assignments).map_err(|error| refused(&error))?;
+    contradiction(assignments).map_err(|error| refused(&error, name.as_str()))?;
     for assignment in assignments {
         if matches!(assignment, Assignment::Modern(_)) {
-            return Err(refused(&WrongOverride::NoAssignment(
-                assignment.to_string(),
-            )));
+            let error = WrongOverride::NoAssignment(assignment.to_string());
+            return Err(refused(&error, name.as_str()));
         }
         if let Assignment::Add(_, tool) = assignment
             && let Some(meant) = known_tools::meant(tool)
@@ -147,7 +146,7 @@ fn set(
         }
         overrides
             .assign(assignment)
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| refused(&error, name.as_str()))?;
         if let Some(key) = overrides.pinned(&wanted.pins) {
             return Err(Failure::failed(format!(
                 "`{key}` of `{name}` is pinned in agentpkg.toml: it keeps the text of the file"
@@ -182,11 +181,20 @@ fn unset(name: &AgentName, overrides: &mut Overrides, keys: &[String]) -> Result
     Ok(())
 }
 
-/// The failure about an override that makes no sense as it was typed.
-pub(in crate::ops) fn refused(error: &WrongOverride) -> Failure {
+/// The failure about an override of an agent that makes no sense as it was typed.
+pub(in crate::ops) fn refused(error: &WrongOverride, agent: &str) -> Failure {
     let failure = Failure::usage(error.to_string());
-    match error.meant() {
-        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
-        None => failure,
+    if let Some(instead) = error.instead() {
+        let set = Command::new(["set", agent, instead.as_str()]);
+        return failure.hint(Advice::say("write ").and_run(set));
+    }
+    match error {
+        WrongOverride::UnknownKey(key) if is_entry_key(key) => failure.hint(format!(
+            "`{key}` is a key of the agent's entry in {FILE_NAME}; write it there"
+        )),
+        error => match error.meant() {
+            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+            None => failure,
+        },
     }
 }

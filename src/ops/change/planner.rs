@@ -22,6 +22,7 @@ use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
+use crate::ops::unreached::Unreached;
 use crate::store::agreement::{changed_reference, has_other_overrides};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -54,8 +55,10 @@ pub(super) struct Planner<'a, 'p> {
     pub(super) open: VecDeque<Required<'a>>,
     /// Sources that a person agreed to.
     pub(super) agreed: BTreeSet<String>,
-    /// Sources that could not be reached, so that each is reported once.
-    pub(super) broken: BTreeMap<String, usize>,
+    /// Sources that could not be reached, so that each is asked once.
+    pub(super) broken: BTreeMap<String, Failure>,
+    /// Agents of the manifest that could not be looked up.
+    unreached: Unreached,
     /// Agents that were named and cannot be had, so that their entries are not looked up again.
     pub(super) refused: BTreeSet<AgentName>,
     /// Questions that nobody can be asked: what was typed, and what it may mean.
@@ -73,6 +76,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             open: VecDeque::new(),
             agreed: BTreeSet::new(),
             broken: BTreeMap::new(),
+            unreached: Unreached::default(),
             refused: BTreeSet::new(),
             unanswered: Vec::new(),
         };
@@ -92,6 +96,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         }
         self.ask_nobody(frontend)?;
         let mut plan = self.plan;
+        plan.failures.extend(self.unreached.into_failures());
         plan.items.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(plan)
     }
@@ -155,6 +160,17 @@ impl<'a, 'p> Planner<'a, 'p> {
         Ok(())
     }
 
+    /// The same about an agent of the manifest.
+    pub(super) fn problem_about(&mut self, name: &AgentName, failure: Failure) -> Result<()> {
+        match failure.kind() {
+            Kind::Interrupted | Kind::Usage | Kind::Ambiguous => self.problem(failure),
+            _ => {
+                self.unreached.note(name, failure);
+                Ok(())
+            }
+        }
+    }
+
     /// Plans an agent exactly as it is locked.
     pub(super) fn keep(
         &mut self,
@@ -207,6 +223,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         });
         self.open.extend(required);
         let candidate = Candidate::adapted(name, locked, bytes)?;
+        if let Err(failure) = self.refuse_folder(name) {
+            return self.problem(failure);
+        }
         let item = Item::new(name.clone(), candidate, Content::default());
         let mut item = Item {
             before: self.scene.lockfile.agents.get(name).cloned(),
@@ -218,6 +237,12 @@ impl<'a, 'p> Planner<'a, 'p> {
         edits::lay_over(&mut item, self.scene, self.is_forced(false))?;
         self.plan.items.push(item);
         Ok(())
+    }
+
+    /// Fails if a folder is where the file of an agent would be written.
+    fn refuse_folder(&self, name: &AgentName) -> Result<()> {
+        let project = &self.scene.session.project;
+        project.refuse_folder(name, &self.scene.folder(name)?)
     }
 
     /// Whether the file of an agent may be replaced although it was edited: what the user did not name keeps its edits, whatever is forced.
@@ -249,6 +274,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         match before {
             Some(before) => candidate.locked.allowed.clone_from(&before.allowed),
             None => candidate.locked.folder = self.scene.folder(name)?,
+        }
+        if let Err(failure) = self.refuse_folder(name) {
+            return self.problem(failure);
         }
         keep_commit(&mut candidate.locked, wanted, before);
         let required = candidate.required.iter().map(|required| Required {

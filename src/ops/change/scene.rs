@@ -92,8 +92,7 @@ impl<'a> Scene<'a> {
             return Ok(locked.folder.clone());
         }
         let project = &self.session.project;
-        let at_the_top = project.agent_path(name, Folder::top());
-        if project.files().entry(&at_the_top)? != Entry::Absent {
+        if !project.lacks_agent(name, Folder::top())? {
             return Ok(Folder::default());
         }
         let folders = self.folders.get_or_init(|| folders(project));
@@ -151,10 +150,10 @@ fn others(project: &Project) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// What a file holds. A link is nothing that a plan is made on.
+/// What a file holds. A link is nothing that a plan is made on, and neither is a folder.
 fn read(project: &Project, path: &Path) -> Result<Option<Digest>> {
     let files = project.files();
-    if files.entry(path)? == Entry::Link {
+    if matches!(files.entry(path)?, Entry::Link | Entry::Folder) {
         return Ok(None);
     }
     let limit = lockfile::MAX_SIZE.max(MAX_AGENT);

@@ -18,6 +18,7 @@ use crate::ops::report::{Answers, Frontend};
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
 use crate::ops::typed::{Asker, Slot};
+use crate::ops::unknown;
 use crate::store::manifest::{Origin, Wanted, source_text};
 
 /// A spec as it was typed.
@@ -126,7 +127,7 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
         let failure = Failure::usage(error.to_string());
         // These say themselves what to write.
         if error.says_what_to_write() {
-            return failure;
+            return unknown::or_agent_of_registry(session, text, failure);
         }
         failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
     })?;

@@ -6,11 +6,14 @@ use super::Checker;
 use super::finding::{Finding, Fix};
 use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::count::few;
+use crate::domain::definition::renamed;
+use crate::domain::digest::Digest;
 use crate::domain::loaded::Layer;
 use crate::domain::shell::Command;
 use crate::error::Advice;
 use crate::ops::requirement::AgentNeeds;
 use crate::store::loaded::{FoundAgent, LoadedSet, Place, Standing};
+use crate::store::lockfile::LockedAgent;
 
 impl Checker<'_> {
     /// Looks at all files that the client reads, but not at those of installed agents themselves.
@@ -20,7 +23,9 @@ impl Checker<'_> {
             self.cut(place);
         }
         for agent in &set.agents {
-            if !self.is_installed(set, agent) {
+            if self.is_installed(set, agent) {
+                self.renamed(agent);
+            } else {
                 self.found(set, agent);
             }
         }
@@ -28,6 +33,36 @@ impl Checker<'_> {
         self.shadows(set);
         self.settings(set);
         self.budget(set);
+    }
+
+    /// An installed agent that the user gave another name in its file, so that nobody finds it under the old one.
+    fn renamed(&mut self, agent: &FoundAgent) {
+        let Some((name, locked)) = self.lockfile.at(&agent.below) else {
+            return;
+        };
+        let bytes = agent.content.bytes();
+        if agent.is_plain || Digest::of(&bytes) == locked.unedited() {
+            return;
+        }
+        let written = self.session.project.read_written(locked).ok().flatten();
+        let Some(now) = renamed(&bytes, written.as_deref(), name.as_str()) else {
+            return;
+        };
+        let requires = |other: &&LockedAgent| other.requires.contains(name);
+        let requirers = self.lockfile.agents.iter();
+        let requirers = requirers.filter(|(_, other)| requires(other));
+        let requirers: Vec<&str> = requirers.map(|(name, _)| name.as_str()).collect();
+        let mut message = format!("its file names it `{now}`, so Claude Code has no `{name}`");
+        if !requirers.is_empty() {
+            message = format!("{message}, which {} may start", few(&requirers, ", "));
+        }
+        self.findings.push(
+            Finding::warning("renamed", name.as_str(), message)
+                .at(&agent.shown)
+                .fix(format!(
+                    "write the old name in the file again, or start the agent as `{now}`"
+                )),
+        );
     }
 
     /// What all descriptions cost in each session.

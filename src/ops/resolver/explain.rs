@@ -28,6 +28,8 @@ pub(super) struct Several<'f, 'a> {
     version: String,
     /// For each a spec that means it alone, to be pasted into a shell.
     specs: Vec<String>,
+    /// How many others are meant that do not have the version.
+    without: usize,
 }
 
 impl<'f, 'a> Several<'f, 'a> {
@@ -67,7 +69,14 @@ impl<'f, 'a> Several<'f, 'a> {
             by_file,
             version,
             specs,
+            without: 0,
         }
+    }
+
+    /// The same where others are meant as well that do not have the version.
+    pub(super) fn without(mut self, others: usize) -> Self {
+        self.without = others;
+        self
     }
 
     /// What a person is asked.
@@ -111,7 +120,7 @@ impl<'f, 'a> Several<'f, 'a> {
                 // While the entry of the manifest means several, another name beside it solves nothing.
                 let may_rename = is_alone && self.entry.is_none();
                 match &self.spec.target {
-                    Some(Target::Name(_)) if may_rename => {
+                    Some(Target::Name(_)) if may_rename && self.found.len() > 1 => {
                         failure.hint(self.keeping_both(typed, project))
                     }
                     None | Some(Target::Folder(_)) if is_install => {
@@ -157,7 +166,7 @@ impl<'f, 'a> Several<'f, 'a> {
 
     /// What means several: an entry of the manifest, or what was typed.
     fn message(&self, asker: &Asker, project: &Project) -> Failure {
-        let count = self.found.len();
+        let count = self.found.len() + self.without;
         let is_typed = matches!(asker.place, AskerPlace::Spec { .. });
         let ambiguous = |message: String| Failure::new(Kind::Ambiguous, message);
         match (&self.spec.target, self.entry) {
@@ -174,6 +183,13 @@ impl<'f, 'a> Several<'f, 'a> {
                 "`{folder}` of `{}` has {count} agents",
                 self.source()
             )),
+            (Some(target), _) if self.without > 0 => {
+                let version = self.version.trim_start_matches('@');
+                let some = self.found.len();
+                ambiguous(format!(
+                    "`{target}` means {count} different agents, of which {some} can be had at `{version}`"
+                ))
+            }
             (Some(target), _) => ambiguous(format!("`{target}` means {count} different agents")),
             (None, _) => ambiguous(format!("`{}` has {count} agents", self.source())),
         }

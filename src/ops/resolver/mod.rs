@@ -229,7 +229,9 @@ impl<'a> Resolver<'a> {
     ) -> Result<Vec<Resolved<'a>>> {
         let mut found = self.found(spec, manifest, frontend)?;
         if found.len() > 1 {
-            let several = Several::new(&found, spec, None);
+            let without;
+            (found, without) = self.with_version(found, spec, None, frontend)?;
+            let several = Several::new(&found, spec, None).without(without);
             if !frontend.is_interactive() {
                 return Err(several.failure(&self.asker, &self.session.project));
             }
@@ -255,7 +257,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<Vec<Resolved<'a>>> {
         let (found, snapshots) = self.looked_for(spec, manifest, frontend)?;
         if found.is_empty() {
-            return Err(not_found(spec, &snapshots, manifest));
+            return Err(self.or_path(not_found(spec, &snapshots, manifest)));
         }
         Ok(found)
     }
@@ -323,11 +325,15 @@ impl<'a> Resolver<'a> {
     ) -> Result<Resolved<'a>> {
         let (mut found, snapshots) = self.looked_for(spec, manifest, frontend)?;
         match (found.len(), entry) {
-            (0, None) => Err(not_found(spec, &snapshots, manifest)),
+            (0, None) => Err(self.or_path(not_found(spec, &snapshots, manifest))),
             (0, Some(entry)) => {
                 let failure = not_found(spec, &snapshots, manifest);
                 let lockfile = self.session.project.load_lockfile().unwrap_or_default();
                 let is_locked = lockfile.agents.contains_key(entry.0);
+                // A mistyped key may be why nothing was found, and says nothing about upstream.
+                if let (false, Some(key)) = (is_locked, manifest.unknown_key(entry.0)) {
+                    return Err(failure.at(key.clone()));
+                }
                 Err(left_behind((entry, is_locked), spec, &snapshots, failure))
             }
             (1, _) => Ok(found.remove(0)),
@@ -405,7 +411,7 @@ impl<'a> Resolver<'a> {
                 let source = manifest
                     .registry(name)
                     .or_else(|| self.users(name))
-                    .ok_or_else(|| unknown_registry(name, spec, manifest))?;
+                    .ok_or_else(|| self.or_path(unknown_registry(name, spec, manifest)))?;
                 Ok(vec![self.open(Some(name), &source, reach, frontend)?])
             }
             Place::Source(source) => {
@@ -460,7 +466,9 @@ impl<'a> Resolver<'a> {
         entry: Option<(&AgentName, &Wanted)>,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let several = Several::new(&found, spec, entry);
+        let name = entry.map(|(name, _)| name);
+        let (found, without) = self.with_version(found, spec, name, frontend)?;
+        let several = Several::new(&found, spec, entry).without(without);
         if !frontend.is_interactive() {
             return Err(several.failure(&self.asker, &self.session.project));
         }

@@ -7,12 +7,14 @@ use semver::Version;
 
 use super::Resolver;
 use super::resolved::Resolved;
+use crate::domain::name::AgentName;
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Source, Spec, Target};
 use crate::domain::version::{VersionRequest, Written};
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::fs::{self, Entry};
 use crate::ops::report::{Frontend, relay};
+use crate::ops::typed::AskerPlace;
 use crate::store::registry::Snapshot;
 
 impl<'a> Resolver<'a> {
@@ -118,6 +120,84 @@ impl<'a> Resolver<'a> {
             commit,
             listed_at: None,
         })
+    }
+
+    /// Those of several agents that have the version which is asked for, and how many do not have it: a hint must not name what fails.
+    /// `entry`: the one of the manifest that means them.
+    pub(super) fn with_version(
+        &self,
+        found: Vec<Resolved<'a>>,
+        spec: &Spec,
+        entry: Option<&AgentName>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<(Vec<Resolved<'a>>, usize)> {
+        if spec.version.is_none() {
+            return Ok((found, 0));
+        }
+        let mut with = Vec::new();
+        let mut without = Vec::new();
+        for candidate in found {
+            match self.at_version(candidate.clone(), spec.version.as_ref(), frontend) {
+                Ok(_) => with.push(candidate),
+                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+                Err(failure) => without.push((candidate, failure)),
+            }
+        }
+        if with.is_empty() {
+            return Err(self.none_has(&without, entry));
+        }
+        Ok((with, without.len()))
+    }
+
+    /// That none of several agents has the version that is asked for, and why.
+    fn none_has(&self, without: &[(Resolved<'a>, Failure)], entry: Option<&AgentName>) -> Failure {
+        let name = without.first().map(|(found, _)| found.entry.name.as_str());
+        let count = without.len();
+        let failure = Failure::failed(format!(
+            "none of the {count} agents named `{}` can be had at that version",
+            name.unwrap_or_default()
+        ));
+        let by_name = |spec: &String| {
+            let same = without
+                .iter()
+                .filter(|(found, _)| found.spec(false) == *spec);
+            same.count() == 1
+        };
+        let spec = |found: &Resolved<'a>| {
+            let named = Some(found.spec(false)).filter(by_name);
+            named.unwrap_or_else(|| found.spec(true))
+        };
+        let why = |(found, failure): &(Resolved<'a>, Failure)| {
+            let why = [&[failure.message().to_owned()], failure.details()].concat();
+            format!("{}: {}", spec(found), why.join("; "))
+        };
+        let failure = failure.listing(without.iter().map(why));
+        if let (AskerPlace::Spec { slot, .. }, Some((found, _))) =
+            (&self.asker.place, without.last())
+        {
+            let again = self.asker.typed.replacing(*slot, spec(found)).again();
+            return failure
+                .hint(Advice::say("name one without a version, for example ").and_run(again));
+        }
+        let project = &self.session.project;
+        let line = entry.and_then(|name| project.manifest_entry(name, "it does not say which"));
+        match line {
+            Some(line) => failure.at(line),
+            None => failure,
+        }
+    }
+
+    /// A failure about what was typed as a name, with the folder of that name if there is one.
+    pub(super) fn or_path(&self, failure: Failure) -> Failure {
+        let AskerPlace::Spec { slot, bare, .. } = &self.asker.place else {
+            return failure;
+        };
+        let folder = self.session.environment.current_folder.join(bare);
+        if bare.starts_with(['.', '/', '~']) || !fs::is_folder(&folder) {
+            return failure;
+        }
+        let again = self.asker.typed.replacing(*slot, format!("./{bare}"));
+        failure.hint(Advice::say("for the folder: ").and_run(again.again()))
     }
 
     /// A spec that means a version of an agent whose folder belongs to a repository, if it was typed; `None`: its folder does not.

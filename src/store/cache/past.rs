@@ -45,6 +45,17 @@ impl CachedRepository<'_> {
         Ok(self.open()?.past_of(files, commit, until, limit)?)
     }
 
+    /// Whether a commit is an ancestor of another one, as far as the history is here.
+    pub fn is_older(&self, commit: ObjectId, than: ObjectId) -> Result<bool> {
+        let repository = self.open()?;
+        if commit == than {
+            return Ok(false);
+        }
+        // A whole history is walked only where the times leave it open.
+        let is_later = repository.commit_time(commit)? > repository.commit_time(than)?;
+        Ok(!is_later && repository.is_ancestor(commit, than)?)
+    }
+
     /// What the Markdown files of the history of a commit ever held, as far as that history is here. Nothing is fetched for that.
     pub(in crate::store) fn past_files(&self, commit: ObjectId) -> Result<PastFiles> {
         let kept = self.kept_past().unwrap_or_default();

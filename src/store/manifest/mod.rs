@@ -4,6 +4,8 @@ mod edit;
 mod entry;
 mod read;
 
+pub use self::read::is_entry_key;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -90,6 +92,8 @@ pub struct Manifest {
     required: BTreeMap<AgentName, Wanted>,
     /// Where each name is written that is removed from a list of tools, by agent and assignment.
     removals: BTreeMap<(AgentName, String), usize>,
+    /// The first key of each entry of an agent that is not known.
+    unknown_keys: BTreeMap<AgentName, Location>,
     /// What all agents have instead of upstream's values.
     defaults: Overrides,
     follow_links: Option<FollowLinks>,
@@ -113,6 +117,7 @@ impl Manifest {
             agents: BTreeMap::new(),
             required: BTreeMap::new(),
             removals: BTreeMap::new(),
+            unknown_keys: BTreeMap::new(),
             defaults: Overrides::default(),
             follow_links: None,
             policy: Policy::default(),
@@ -250,6 +255,12 @@ impl Manifest {
             )),
             None => failure.hint(format!("take `{key}` out, if the agents are meant to go")),
         })
+    }
+
+    /// Where the entry of an agent has a key that is not known, and what that may be meant for.
+    #[must_use]
+    pub fn unknown_key(&self, name: &AgentName) -> Option<&Location> {
+        self.unknown_keys.get(name)
     }
 
     /// Likely mistakes that do not stop a command.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Document, Item, Key, TableLike};
 
 use super::{FollowLinks, Manifest, Origin, Wanted, bare, is_bindable};
 use crate::domain::definition::FIELDS;
@@ -33,6 +33,12 @@ pub(super) const KEYS: [&str; 10] = [
     "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind", "gone",
 ];
 
+/// Whether a key is one of an agent's entry that is no override.
+#[must_use]
+pub fn is_entry_key(key: &str) -> bool {
+    KEYS.contains(&key)
+}
+
 impl Manifest {
     /// Reads a manifest; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
@@ -43,6 +49,7 @@ impl Manifest {
             path,
             last: RefCell::new(None),
             removals: RefCell::default(),
+            unknown_keys: RefCell::default(),
         };
         let document = Document::parse(text).map_err(|error| {
             if let Some(span) = conflict_marker(text) {
@@ -74,7 +81,7 @@ impl Manifest {
                 "install" => manifest.follow_links = reader.follow_links(item)?,
                 _ => {
                     let meant = near(key);
-                    let span = document.as_table().key(key).and_then(toml_edit::Key::span);
+                    let span = document.as_table().key(key).and_then(Key::span);
                     if meant == Some("policy") {
                         // Rules that nobody heeds would be worse than no rules.
                         let message = format!("`{key}` is not a section of {path}");
@@ -104,6 +111,7 @@ impl Manifest {
             return Err(reader.wrong(item, label));
         }
         manifest.removals = reader.removals.take();
+        manifest.unknown_keys = reader.unknown_keys.take();
         original.clone_into(&mut manifest.original);
         manifest.is_absent = false;
         Ok(manifest)
@@ -143,6 +151,8 @@ struct Reader<'a> {
     last: RefCell<Option<(String, Source)>>,
     /// Where each name is written that is removed from a list of tools, by agent and assignment.
     removals: RefCell<BTreeMap<(AgentName, String), usize>>,
+    /// The first key of each entry of an agent that is not known.
+    unknown_keys: RefCell<BTreeMap<AgentName, Location>>,
 }
 
 impl Reader<'_> {
@@ -338,7 +348,9 @@ impl Reader<'_> {
                     self.note_removals(name, key, item);
                 }
                 _ => {
-                    let meant = near_key(key)
+                    let meant = near_key(key);
+                    self.note_unknown(name, table.key(key), meant);
+                    let meant = meant
                         .map(|meant| format!("; did you mean `{meant}`?"))
                         .unwrap_or_default();
                     warnings.push(format!(
@@ -409,6 +421,28 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Notes where the entry of an agent has a key that is not known.
+    fn note_unknown(&self, name: &str, key: Option<&Key>, meant: Option<&str>) {
+        let span = key.and_then(Key::span);
+        let (Ok(name), Some(span)) = (AgentName::new(name), span) else {
+            return;
+        };
+        let label = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "this version does not know it".to_owned(),
+        };
+        let location = Location {
+            path: self.path.to_owned(),
+            source: self.text.to_owned(),
+            span,
+            label,
+        };
+        self.unknown_keys
+            .borrow_mut()
+            .entry(name)
+            .or_insert(location);
+    }
+
     /// Notes in which line each name is that is removed from a list.
     fn note_removals(&self, name: &str, key: &str, item: &Item) {
         let Ok(name) = AgentName::new(name) else {
@@ -441,7 +475,7 @@ impl Reader<'_> {
                     self.override_of(key, item, &mut wanted.overrides)?;
                     self.note_removals(name, key, item);
                 } else {
-                    let span = table.key(key).and_then(toml_edit::Key::span);
+                    let span = table.key(key).and_then(Key::span);
                     let label = meant(key).map_or_else(
                         || "only overrides stand here".to_owned(),
                         |meant| format!("did you mean `{meant}`?"),
@@ -481,7 +515,7 @@ impl Reader<'_> {
         let table = self.table(item, "`defaults`")?;
         for (key, item) in table.iter() {
             if !DEFAULTS.contains(&key) {
-                let span = table.key(key).and_then(toml_edit::Key::span);
+                let span = table.key(key).and_then(Key::span);
                 let label = match nearest(key, DEFAULTS) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("there are `{}`", DEFAULTS.join("`, `")),
@@ -545,7 +579,7 @@ impl Reader<'_> {
                 "max-total-tokens" => policy.max_total_tokens = Some(self.count(item)?),
                 // Ignoring an unknown rule would be worse than having no rules.
                 _ => {
-                    let span = table.key(key).and_then(toml_edit::Key::span);
+                    let span = table.key(key).and_then(Key::span);
                     return Err(self.no_rule(key, span));
                 }
             }
