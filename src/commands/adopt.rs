@@ -59,18 +59,19 @@ pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
         is_yes: context.is_yes,
     };
     let outcome = adopt(&context.session, &options, &mut context.ui)?;
+    let again = |names: &[&str]| match names {
+        many if typed.is_all && many.len() > NAMED => typed.again(),
+        names => typed.naming(names.iter().copied()).again(),
+    };
     if context.ui.is_json() {
         let document = ChangeDocument::of(&outcome, args.dry_run, &context.ui);
         context.ui.json(DocumentName::Adopt, &document)?;
     } else {
-        show_adopt(&outcome, args.dry_run, context);
+        show_adopt(&outcome, args.dry_run, &again, context);
     }
     finish(&outcome, context);
     if args.dry_run && outcome.failures.is_empty() {
         return Ok(());
     }
-    outcome.verdict("adopted", &|names| match names {
-        many if typed.is_all && many.len() > NAMED => typed.again(),
-        names => typed.naming(names.iter().copied()).again(),
-    })
+    outcome.verdict("adopted", &again)
 }

@@ -8,8 +8,8 @@ use super::report::{Frontend, relay};
 use super::session::Session;
 use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::{Digest, ObjectId};
-use crate::domain::lineage::kept;
 use crate::domain::name::AgentName;
+use crate::domain::origin::{Match, Origin, Versions};
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
@@ -304,8 +304,16 @@ fn fetch(
     }
 }
 
-/// The version of an agent that a file was made from whose lock entry is lost: of those in upstream's history the nearest one, if the project
-/// still has its base or most of it is in the file. `newest`: the lock entry of the newest version.
+/// A version of an agent, as it is in this project.
+struct Version {
+    locked: LockedAgent,
+    bytes: Vec<u8>,
+    /// Whether the project still has its base.
+    is_kept: bool,
+}
+
+/// The version of an agent that a file was made from whose lock entry is lost: the one in upstream's history that the file is from without a
+/// doubt, or of several near ones the nearest whose base the project still has. `newest`: the lock entry of the newest version.
 pub(super) fn version_of(
     session: &Session,
     name: &AgentName,
@@ -316,36 +324,45 @@ pub(super) fn version_of(
     let Ok(source) = Source::parse(&newest.source) else {
         return Ok(None);
     };
-    let mut found: Option<(LockedAgent, Vec<u8>)> = None;
-    let mut fewest = (usize::MAX, true);
+    let (mut known, mut versions) = (Versions::default(), Vec::new());
     for (upstream, commit) in upstream_versions(session, newest, &source, frontend) {
-        let sha256 = Digest::of(&upstream);
-        // Which version an older text had, only a tag knows.
-        if wanted.version.is_some() && sha256 != newest.sha256 {
-            continue;
-        }
         let Ok((bytes, adaptations)) = readapt(name, newest, wanted, &upstream) else {
             continue;
         };
         let base = Digest::of(&bytes);
         let is_kept = session.project.read_base(&base)?.is_some();
-        // The nearest is the likeliest, whatever a merge of git left in the folder of the bases.
-        let differing = (differing_lines(file, &bytes), !is_kept);
-        if differing >= fewest || !is_kept && kept(&bytes, file) < MOST {
-            continue;
-        }
-        fewest = differing;
+        let _ = known.add(0, &bytes);
         let locked = LockedAgent {
             commit: commit.or(newest.commit),
             blob: ObjectId::of_blob(&upstream),
-            sha256,
+            sha256: Digest::of(&upstream),
             base,
             adaptations,
             ..newest.clone()
         };
-        found = Some((locked, bytes));
+        versions.push(Version {
+            locked,
+            bytes,
+            is_kept,
+        });
     }
-    Ok(found)
+    let origin = known.origin_in(file, 0, &mut |numbers| {
+        let text = |number: &usize| Some((*number, versions.get(*number)?.bytes.clone()));
+        numbers.iter().filter_map(text).collect()
+    });
+    let is_kept = |found: &Match| versions[found.version].is_kept;
+    let found = match origin {
+        Origin::Version(found) if found.percent >= MOST || is_kept(&found) => found,
+        Origin::Several(several) => match several.into_iter().find(is_kept) {
+            Some(nearest) => nearest,
+            None => return Ok(None),
+        },
+        Origin::Version(_) | Origin::Unknown(_) => return Ok(None),
+    };
+    let Version { locked, bytes, .. } = versions.swap_remove(found.version);
+    // Which version an older text had, only a tag knows.
+    let is_known = wanted.version.is_none() || locked.sha256 == newest.sha256;
+    Ok(is_known.then_some((locked, bytes)))
 }
 
 /// What the history of the source has of the file, newest first. Nothing that fails here is worth more than silence.

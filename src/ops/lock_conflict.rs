@@ -85,7 +85,15 @@ pub(super) fn resolve_markers(
         return Ok(Markers::Shown);
     }
     let mut changes = Vec::new();
+    let mut all = Lockfile {
+        agents: ours.agents.into_iter().chain(theirs.agents).collect(),
+        ..Lockfile::default()
+    };
     for (name, settled) in files {
+        if settled.side.is_none() {
+            // Its bases say which version its file was made from.
+            all.agents.remove(&name);
+        }
         if let Some(text) = settled.text {
             let path = project.agent_path(&name, merged.lockfile.folder(&name));
             changes.push(Change {
@@ -96,11 +104,7 @@ pub(super) fn resolve_markers(
             });
         }
     }
-    let before = Lockfile {
-        agents: ours.agents.into_iter().chain(theirs.agents).collect(),
-        ..Lockfile::default()
-    };
-    drop_bases(project, &before, &merged.lockfile.agents, &mut changes)?;
+    drop_bases(project, &all, &merged.lockfile.agents, &mut changes)?;
     let transaction = Transaction {
         label: format!("resolve {shown}"),
         changes,

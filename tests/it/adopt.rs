@@ -852,10 +852,10 @@ fn an_origin_can_be_a_file_and_a_version_that_is_not_there_is_named_as_typed() {
     let root = stage.sandbox.path().join("shared");
     crate::support::repo::run_git(&root, ["init", "-q"]);
     let said = stage
-        .run("adopt planner --from ../shared#planner@^1")
+        .run("adopt planner --from ../shared#planner@v1")
         .code(1)
         .all();
-    assert!(said.contains("/shared#planner@^1`"), "{said}");
+    assert!(said.contains("/shared#planner@v1`"), "{said}");
     assert!(said.contains("`file:///"), "{said}");
 }
 
@@ -955,5 +955,122 @@ fn an_entry_of_the_manifest_says_which_agent_a_file_is_a_copy_of() {
             let _ = stage.run("undo").code(0);
             assert_eq!(stage.file("planner"), *file, "{case}");
         }
+    }
+}
+
+/// An install that meets a copy of an older version, which several versions are near, does not choose one of them.
+#[test]
+fn an_install_without_a_lockfile_does_not_guess_what_an_edited_file_was_made_from() {
+    let old = agent("planner");
+    let mine = old.replace("planner does 17\n", "planner does what I want\n");
+    let rewritten = (1..=9).fold(old.clone(), |text, line| {
+        text.replace(
+            &format!("does {line}\n"),
+            &format!("has done {line} well\n"),
+        )
+    });
+    let near = old.replace("planner does 3\n", "planner does three\n");
+    for (entry, new, code) in [
+        ("\"*\"", &near, 1),
+        ("\"*\"", &rewritten, 0),
+        // Only a tag knows which version an older text had.
+        ("\"main\"", &rewritten, 1),
+    ] {
+        let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+            return;
+        };
+        stage.publish(PLANNER, new);
+        let _ = stage.run("registry refresh").code(0);
+        let manifest = stage.sandbox.read("agentpkg.toml");
+        let manifest = format!("{manifest}\n[agents]\nplanner = {entry}\n");
+        stage.sandbox.write("project/agentpkg.toml", &manifest);
+        stage.copy("planner", &mine);
+        let dry = stage.run("install --dry-run");
+        assert_eq!(dry.code, code, "{entry}: {}", dry.all());
+        let output = stage.run("install");
+        assert_eq!(output.code, code, "{entry}: {}", output.all());
+        let says = match code {
+            0 => "was taken over as",
+            _ => "`agentpkg adopt planner --from team/planner`",
+        };
+        assert!(output.all().contains(says), "{}", output.all());
+        if code == 0 {
+            assert!(dry.all().contains("would be taken over"), "{}", dry.all());
+            let _ = stage.run("update").code(0);
+            let merged = new.replace("planner does 17\n", "planner does what I want\n");
+            assert_eq!(stage.file("planner"), merged);
+        } else {
+            assert_eq!(stage.file("planner"), mine);
+            assert!(!stage.sandbox.project("agentpkg.lock").exists());
+            let _ = stage.run("adopt planner --nearest").code(0);
+            let _ = stage.run("update").code(0);
+            let merged = new.replace("planner does 17\n", "planner does what I want\n");
+            assert_eq!(stage.file("planner"), merged, "{entry}");
+        }
+    }
+}
+
+/// One agent is the origin of files that are named, and a range is not the version of a file.
+#[test]
+fn what_cannot_be_the_origin_is_refused() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage.copy("planner", &agent("planner"));
+    stage.copy("mine", &agent("mine"));
+    let before = stage.sandbox.files();
+    for (line, says) in [
+        ("adopt --all --from team/planner", "is one agent"),
+        ("adopt --all --from team/planner --nearest", "is one agent"),
+        ("adopt --all --from ../team.git#planner", "is one agent"),
+        (
+            "adopt planner --from team/planner@^1.2",
+            "`^1.2` is not the one version",
+        ),
+    ] {
+        let said = stage.run(line).code(2).all();
+        assert!(said.contains(says), "{line}: {said}");
+    }
+    assert_eq!(stage.sandbox.files(), before);
+    // A file that cannot be adopted is not helped by an origin.
+    let marked = format!(
+        "{}<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n",
+        agent("planner")
+    );
+    stage.copy("planner", &marked);
+    let said = stage.run("adopt planner").code(4).all();
+    assert!(!said.contains("--from"), "{said}");
+}
+
+/// The agent is named, and its version is still asked about, however little of the text is left.
+#[test]
+fn naming_the_agent_does_not_name_the_version() {
+    let old = agent("planner");
+    for (text, percent) in [
+        (wrapped(&old), "several"),
+        ("---\nname: x\n---\n\nNothing\n".to_owned(), "none"),
+    ] {
+        let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+            return;
+        };
+        stage.copy("planner", &text);
+        // One version is all there is to choose from.
+        let line = "adopt planner --from team/planner";
+        let _ = stage.run(&format!("{line} --dry-run")).code(0);
+        stage.publish(
+            PLANNER,
+            &old.replace("planner does 3\n", "planner does three\n"),
+        );
+        let said = stage.run(line).code(4).all();
+        assert!(
+            said.contains("may be from any of 2 versions"),
+            "{percent}: {said}"
+        );
+        let said = stage.run(&format!("{line} --nearest")).code(0).all();
+        assert!(
+            said.contains("the nearest of 2 versions"),
+            "{percent}: {said}"
+        );
+        assert_eq!(stage.file("planner"), text);
     }
 }

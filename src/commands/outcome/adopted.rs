@@ -14,7 +14,13 @@ use crate::ui::{CYAN, DIM, Ui, sanitize};
 const NEAREST: usize = 3;
 
 /// Shows which files were adopted, and which were not and why.
-pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
+/// `again`: the command for the files with these names.
+pub(in crate::commands) fn show_adopt(
+    outcome: &Outcome,
+    is_dry_run: bool,
+    again: &dyn Fn(&[&str]) -> Command,
+    context: &mut Context,
+) {
     let ui = &mut context.ui;
     let agents = outcome.agents.iter();
     let adopted: Vec<&ChangedAgent> = agents
@@ -24,9 +30,11 @@ pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, conte
     for unmanaged in &outcome.unmanaged {
         show_unmanaged(unmanaged, is_dry_run, ui);
     }
-    let is_unsure = |file: &Unmanaged| file.undecided == Undecided::Version;
-    if is_dry_run && outcome.unmanaged.iter().any(is_unsure) {
-        let nearest = ui.command(&Command::new(["adopt", "--all", "--nearest"]));
+    let unsure = outcome.unmanaged.iter();
+    let unsure = unsure.filter(|file| file.undecided == Undecided::Version);
+    let unsure: Vec<&str> = unsure.map(|file| file.name.as_str()).collect();
+    if is_dry_run && !unsure.is_empty() {
+        let nearest = ui.command(&again(&unsure).arg("--nearest"));
         ui.note(format!(
             "{DIM}`{nearest}` takes the nearest version where several are near.{DIM:#}"
         ));
@@ -93,7 +101,7 @@ fn show_unmanaged(unmanaged: &Unmanaged, is_dry_run: bool, ui: &mut Ui) {
         let (spec, percent) = (sanitize(&likely.spec), likely.percent);
         ui.note(match unmanaged.undecided {
             Undecided::Version => format!("{:13}{DIM}{}  {spec}{DIM:#}", "", likely.detail),
-            Undecided::Nothing | Undecided::Origin => {
+            Undecided::Nothing | Undecided::File | Undecided::Origin => {
                 format!("{:13}{DIM}{percent:>3} % like {spec}{DIM:#}", "")
             }
         });

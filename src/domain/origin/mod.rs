@@ -144,7 +144,7 @@ impl Versions {
         for near in &nearest {
             versions.extend(self.scores.versions_beside(near.version));
         }
-        let found = self.rewritten(text, &own, &versions, texts);
+        let found = self.rewritten((text, &own), &versions, (ASKED, texts));
         if found.is_empty() {
             Origin::Unknown(nearest)
         } else {
@@ -152,13 +152,12 @@ impl Versions {
         }
     }
 
-    /// The versions that share most of their words with the text, though few of their lines; the likeliest come first.
+    /// The versions that share at least so many of their words with the text, though few of their lines; the likeliest come first.
     fn rewritten(
         &self,
-        text: &[u8],
-        own: &Text,
+        (text, own): (&[u8], &Text),
         versions: &[usize],
-        texts: Texts<'_>,
+        (least, texts): (f64, Texts<'_>),
     ) -> Vec<Match> {
         let mut known = BTreeSet::new();
         let versions = versions.iter().copied();
@@ -176,7 +175,7 @@ impl Versions {
         let scored = versions.iter().filter_map(|version| {
             let score = pairs(texts.get(version)?).shared(&own_pairs);
             let agent = self.scores.agent_of(*version)?;
-            (score >= ASKED).then_some(Scored {
+            (score >= least).then_some(Scored {
                 version: *version,
                 agent,
                 score,
@@ -193,8 +192,22 @@ impl Versions {
     #[must_use]
     pub fn origin_in(&self, text: &[u8], agent: usize, texts: Texts<'_>) -> Origin {
         let own = Text::of(text);
+        let is_enough = |scored: &Scored| scored.score >= f64::from(LEAST);
         let scored = self.scores.of_agent(&own.lines, agent);
-        among(&own, scored, texts)
+        let near: Vec<Scored> = scored.into_iter().filter(is_enough).collect();
+        if !near.is_empty() {
+            return among(&own, near, texts);
+        }
+        let versions = self.scores.agents().filter(|(known, _)| *known == agent);
+        let versions: Vec<usize> = versions.flat_map(|(_, versions)| versions).collect();
+        match self
+            .rewritten((text, &own), &versions, (0.0, texts))
+            .as_slice()
+        {
+            [] => Origin::Unknown(Vec::new()),
+            [only] if versions.len() == 1 => Origin::Version(*only),
+            several => Origin::Several(several.to_vec()),
+        }
     }
 }
 

@@ -1,25 +1,28 @@
 //! Files that agentpkg did not write become agents of the project: the version that a file is from becomes its base, and the file stays as
 //! it is, byte for byte. Where a file is from, `ops::origins` finds out.
 
-use super::goal::{Files, Goal};
+use super::goal::Files;
 use super::identical::version;
 use super::item::Item;
-use super::plan::{Likely, Undecided, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
-use super::unmanaged::{Copied, leave, selected};
+use super::unmanaged::{Copied, leave, selected, unusable};
+use super::unsure::{Unsure, likely, one_of};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::{AgentName, RegistryName, folded};
+use crate::domain::origin::LEAST;
 use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Result};
 use crate::fs::Content;
-use crate::ops::origins::{Found, Look, Missing, Pool, Searched};
-use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
-use crate::ops::resolver::Resolved;
+use crate::ops::origins::{Look, Missing, Pool, Searched};
+use crate::ops::report::{Event, Frontend, relay};
+use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::session::Session;
 use crate::ops::unknown;
 use crate::store::agreement::{is_from, is_target};
+use crate::store::cache::Freshness;
 use crate::store::loaded::{self, LoadedSet};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
@@ -47,8 +50,19 @@ pub(super) fn items(
         let sources = known(&offline, scene, &set);
         let mut pool = Pool::open(&offline, &sources, Look::Here, frontend)?;
         for (index, file) in selected.iter().enumerate() {
-            let searched = pool.search(&file.name, &file.bytes, frontend);
             unsure.more = selected.len() - index - 1;
+            let searched = match scene.manifest.agents().get(&file.name) {
+                None => pool.search(&file.name, &file.bytes, frontend),
+                Some(entry) => match search_entry(&offline, (file, entry), scene, frontend) {
+                    Ok(searched) => searched,
+                    Err(failure) => {
+                        let left = unusable(&file.stem(), failure.message().to_owned());
+                        planner.plan.unmanaged.push(left);
+                        frontend.report(Event::Trouble(failure));
+                        continue;
+                    }
+                },
+            };
             decide(planner, file, searched, &mut unsure, frontend)?;
         }
         say_what_has_a_history(planner, pool.missing(), frontend);
@@ -60,24 +74,26 @@ pub(super) fn items(
     from_spec(planner, &selected, (from, unsure), frontend)
 }
 
-/// What is done with files that are from one of several versions.
-struct Unsure {
-    /// Whether the nearest version is taken.
-    is_nearest: bool,
-    /// Who says which version it is otherwise.
-    answers: Answers,
-    /// How many files are searched after this one.
-    more: usize,
-}
-
-impl Unsure {
-    fn of(goal: &Goal, files: &Files, frontend: &dyn Frontend) -> Self {
-        Self {
-            is_nearest: files.is_nearest,
-            answers: Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes),
-            more: 0,
-        }
-    }
+/// Which version of the agent that an entry of the manifest means a file is from.
+fn search_entry<'a>(
+    offline: &'a Session,
+    (file, entry): (&Copied, &Wanted),
+    scene: &Scene<'_>,
+    frontend: &mut dyn Frontend,
+) -> Result<Searched<'a>> {
+    // The version that it asks for is that of the next update.
+    let any = Wanted {
+        version: None,
+        ..entry.clone()
+    };
+    let mut resolver = Resolver::new(offline, Freshness::Any);
+    let resolved = resolver.resolve_wanted(&file.name, &any, &scene.manifest, frontend)?;
+    let snapshot = &resolved.snapshot;
+    let source = (snapshot.registry.clone(), snapshot.source.clone());
+    let mut pool = Pool::open(offline, &[source], Look::Here, frontend)?;
+    let searched = pool.search_in(&resolved.entry.file, &file.bytes, frontend);
+    // Nobody named the agent for this file, so it has to be near enough.
+    Ok(searched.from(LEAST))
 }
 
 /// The sources that are known here: the registries, and where the enabled plugins are from.
@@ -107,12 +123,26 @@ fn from_spec(
 ) -> Result<()> {
     let scene = planner.scene;
     let spec = whole(planner.read_from(from, frontend)?, scene);
-    if spec.version.is_some() {
-        return at_version(planner, selected, &spec, frontend);
-    }
     // A file is one agent, and its folder the source.
     let is_file = matches!(spec.place, Place::Source(Source::File(_)));
-    let (registry, source, file) = if is_file || spec.target.is_some() {
+    let is_one = is_file || spec.target.is_some();
+    let is_named = selected.iter().all(|copied| copied.is_named);
+    if is_one && !is_named {
+        let message = format!("`{}` is one agent", from.escape_debug());
+        return Err(Failure::usage(message).hint("name the files that were made from it"));
+    }
+    match &spec.version {
+        None => {}
+        Some(VersionRequest::Revision(_)) => {
+            return at_version(planner, selected, &spec, frontend);
+        }
+        Some(range @ VersionRequest::Requirement(_)) => {
+            let message = format!("`{range}` is not the one version that a file was made from");
+            let hint = "leave it out: agentpkg looks for the version";
+            return Err(Failure::usage(message).hint(hint));
+        }
+    }
+    let (registry, source, file) = if is_one {
         let manifest = &scene.manifest;
         let resolved = planner.resolver.resolve(&spec, manifest, frontend)?;
         let snapshot = &resolved.snapshot;
@@ -217,7 +247,10 @@ fn decide(
     let stem = file.stem();
     match searched {
         Searched::Version(found) => take(planner, file, &found.resolved, found.notes(), frontend),
-        Searched::Several(several) => one_of(planner, file, &several, unsure, frontend),
+        Searched::Several(several) => match one_of(planner, file, &several, unsure, frontend)? {
+            Some((found, notes)) => take(planner, file, &found.resolved, notes, frontend),
+            None => Ok(()),
+        },
         Searched::Unknown(mut nearest) => {
             nearest.retain(|found| found.percent >= LEAST_SHOWN);
             let why = if nearest.is_empty() {
@@ -229,108 +262,6 @@ fn decide(
             leave(planner, named, why.to_owned(), likely(&nearest));
             Ok(())
         }
-    }
-}
-
-/// Plans a file that is from one of several versions: as a person says, or as was said before; otherwise it is left.
-fn one_of(
-    planner: &mut Planner<'_, '_>,
-    file: &Copied,
-    several: &[Found<'_>],
-    unsure: &mut Unsure,
-    frontend: &mut dyn Frontend,
-) -> Result<()> {
-    let stem = file.stem();
-    let left = |why: String, undecided| Unmanaged {
-        name: stem.clone(),
-        why,
-        undecided,
-        candidates: likely(several),
-    };
-    if unsure.answers == Answers::Person && !unsure.is_nearest {
-        match chosen(&stem, several, unsure.more > 0, frontend)? {
-            Chosen::Version(index) => {
-                let found = several.get(index).ok_or_else(interrupted)?;
-                return take(planner, file, &found.resolved, found.notes(), frontend);
-            }
-            Chosen::Nearest => unsure.is_nearest = true,
-            Chosen::None => {
-                let left = left("left as it is".to_owned(), Undecided::Nothing);
-                planner.plan.unmanaged.push(left);
-                return Ok(());
-            }
-        }
-    }
-    if let (true, Some(found)) = (unsure.is_nearest, several.first()) {
-        let mut notes = found.notes();
-        if several.len() > 1 {
-            notes.push(format!("the nearest of {} versions", several.len()));
-        }
-        return take(planner, file, &found.resolved, notes, frontend);
-    }
-    let why = may_be_from(several);
-    frontend.report(Event::Asks(vec![AskView {
-        agent: stem.clone(),
-        kind: "candidate",
-        what: format!("`{stem}` {why}"),
-        allow: None,
-        beside: None,
-    }]));
-    let left = left(why, Undecided::Version);
-    planner.plan.unmanaged.push(left);
-    Ok(())
-}
-
-fn likely(found: &[Found<'_>]) -> Vec<Likely> {
-    let likely = found.iter().map(|found| Likely {
-        spec: found.spec(),
-        percent: found.percent,
-        lines: found.lines,
-        detail: found.detail(),
-    });
-    likely.collect()
-}
-
-/// What a person says of a file that is from one of several versions.
-enum Chosen {
-    /// It is from the version with this number.
-    Version(usize),
-    /// The nearest one is to be taken, for this file and for all that follow.
-    Nearest,
-    /// It is from none of them.
-    None,
-}
-
-/// Asks which of several versions a file is from. `has_more`: other files follow.
-fn chosen(
-    stem: &str,
-    several: &[Found<'_>],
-    has_more: bool,
-    frontend: &mut dyn Frontend,
-) -> Result<Chosen> {
-    let versions = several.iter().map(|found| Choice {
-        label: found.spec(),
-        detail: found.detail(),
-    });
-    let nearest = has_more.then(|| Choice {
-        label: "the nearest".to_owned(),
-        detail: "for this file and all that follow".to_owned(),
-    });
-    let leave = Choice::plain("leave it as it is");
-    let choices: Vec<Choice> = versions.chain(nearest).chain([leave]).collect();
-    let question = format!("Which version was `{stem}` made from?");
-    let chosen = frontend.choose(&question, &choices, 0)?;
-    Ok(match chosen.checked_sub(several.len()) {
-        None => Chosen::Version(chosen),
-        Some(0) if has_more => Chosen::Nearest,
-        Some(_) => Chosen::None,
-    })
-}
-
-fn may_be_from(several: &[Found<'_>]) -> String {
-    match several {
-        [_] => "may be from this version".to_owned(),
-        several => format!("may be from any of {} versions", several.len()),
     }
 }
 
@@ -362,7 +293,8 @@ fn take(
             "agentpkg.toml has another agent as `{name}`; this file is from {}",
             resolved.spec(true)
         );
-        leave(planner, (&file.stem(), file.is_named), why, Vec::new());
+        let left = unusable(&file.stem(), why);
+        planner.plan.unmanaged.push(left);
         return Ok(());
     }
     candidate.locked.folder.clone_from(&file.folder);

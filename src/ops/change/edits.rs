@@ -241,7 +241,7 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
     let version = version.filter(|_| first.is_named);
     let version = version.map_or_else(String::new, |version| format!("@{version}"));
     let spec = spec_of(&first.candidate.locked) + &version;
-    let failure = adopting(failure, scene, first, &spec);
+    let failure = adopting(failure, scene, first);
     if goal.edits == Edits::Merge {
         return failure.hint("move it away, then run the command again");
     }
@@ -277,9 +277,9 @@ fn copies_in(scene: &Scene<'_>) -> String {
     format!("a copy stays in {history}")
 }
 
-/// The way to keep a file that agentpkg did not write as it is and have it updated, if it can be adopted. `spec`: the agent in whose way
-/// it is.
-fn adopting(failure: Failure, scene: &Scene<'_>, item: &Item, spec: &str) -> Failure {
+/// The way to keep a file that agentpkg did not write as it is and have it updated, if it can be adopted. A version that was asked for is not
+/// the one that the file was made from.
+fn adopting(failure: Failure, scene: &Scene<'_>, item: &Item) -> Failure {
     let name = item.name.as_str();
     if item.before.is_some() {
         return failure;
@@ -287,7 +287,7 @@ fn adopting(failure: Failure, scene: &Scene<'_>, item: &Item, spec: &str) -> Fai
     // An entry says which agent it is, however little of its text is left.
     let is_decided = scene.manifest.agents().contains_key(&item.name);
     failure.hint(if is_decided || is_like(item) {
-        let adopt = Command::new(["adopt", name, "--from", spec]);
+        let adopt = Command::new(["adopt", name, "--from", &spec_of(&item.candidate.locked)]);
         Advice::run(adopt).and(" takes your file as edits of that agent")
     } else {
         let adopt = Command::new(["adopt", name]);

@@ -41,6 +41,7 @@ mod settle;
 mod specs;
 mod together;
 pub(in crate::ops) mod unmanaged;
+mod unsure;
 pub(in crate::ops) mod waiting;
 mod whole;
 

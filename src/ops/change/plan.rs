@@ -60,6 +60,8 @@ pub struct Unmanaged {
 pub enum Undecided {
     /// Nothing.
     Nothing,
+    /// What becomes of it: it cannot be adopted as it is, whatever it is from.
+    File,
     /// What it is from.
     Origin,
     /// Which of the candidates it is from.

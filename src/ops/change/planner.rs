@@ -23,7 +23,7 @@ use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
 use crate::ops::unreached::Unreached;
-use crate::store::agreement::{changed_reference, has_other_overrides};
+use crate::store::agreement::{changed_reference, has_other_overrides, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -363,11 +363,17 @@ impl<'a, 'p> Planner<'a, 'p> {
         if let Some((locked, bytes)) = found {
             let folder = item.folder().clone();
             let locked = LockedAgent { folder, ..locked };
+            let version = versions(Some(&locked));
+            let is = if self.goal.is_dry_run {
+                "would be"
+            } else {
+                "was"
+            };
             item.candidate = Candidate::adapted(&item.name, locked, bytes.into())?;
             item.base.clone_from(&item.candidate.bytes);
             item.is_blocked = false;
             frontend.report(Event::warning(format!(
-                "agentpkg.lock had no entry for `{}`; its file was taken over with your edits",
+                "agentpkg.lock had no entry for `{}`; its file {is} taken over as {version} with your edits",
                 item.name
             )));
         }

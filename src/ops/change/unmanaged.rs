@@ -76,7 +76,11 @@ pub(super) fn selected(
         });
         match found {
             Ok(found) => selected.push(found),
-            Err(why) => leave(planner, (stem, is_named), why, Vec::new()),
+            Err(why) if is_named => {
+                let left = unusable(stem, why);
+                planner.plan.unmanaged.push(left);
+            }
+            Err(why) => leave(planner, (stem, false), why, Vec::new()),
         }
     }
     selected.sort_by_key(Copied::stem);
@@ -166,6 +170,16 @@ impl Item {
     }
 }
 
+/// A file that cannot be adopted as it is, and why.
+pub(super) fn unusable(stem: &str, why: String) -> Unmanaged {
+    Unmanaged {
+        name: stem.to_owned(),
+        why,
+        undecided: Undecided::File,
+        candidates: Vec::new(),
+    }
+}
+
 /// Leaves a file as it is whose origin was not found. That is left to decide if the file was named, or if there are candidates.
 pub(super) fn leave(
     planner: &mut Planner<'_, '_>,
@@ -218,15 +232,21 @@ pub(super) fn undecided(
         });
         return Some(failure.hint(nearest).hint(named_version(first)));
     }
-    let mut near = open.iter();
-    let near = near.find_map(|file| Some((file.name.as_str(), file.candidates.first()?)));
-    Some(failure.hint(match near {
-        Some((name, nearest)) => {
-            let from = Command::new(["adopt", name, "--from", &nearest.spec, "--nearest"]);
-            Advice::run(from).and(" takes the file as edits of the agent that is nearest to it")
-        }
-        None => named_version(open.first().map_or("NAME", |file| &file.name)),
-    }))
+    if open.iter().all(|file| file.undecided == Undecided::File) {
+        return Some(failure);
+    }
+    let mut files = open.iter();
+    if let Some((name, nearest)) =
+        files.find_map(|file| Some((file.name.as_str(), file.candidates.first()?)))
+    {
+        let from = Command::new(["adopt", name, "--from", &nearest.spec, "--nearest"]);
+        let edits = " takes the file as edits of the agent that is nearest to it";
+        return Some(failure.hint(Advice::run(from).and(edits)));
+    }
+    let is_open = |file: &&&Unmanaged| file.undecided == Undecided::Origin;
+    let first = open.iter().find(is_open);
+    let name = first.map_or("NAME", |file| &file.name);
+    Some(failure.hint(named_version(name)))
 }
 
 /// That the version can be named which a file was made from.

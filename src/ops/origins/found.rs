@@ -31,6 +31,18 @@ pub(in crate::ops) enum Searched<'a> {
     Unknown(Vec<Found<'a>>),
 }
 
+impl Searched<'_> {
+    /// The same, where what has less than this in common with the file, in percent, is not its origin.
+    pub(in crate::ops) fn from(self, least: u32) -> Self {
+        let is_enough = |found: &Found<'_>| found.is_identical || found.percent >= least;
+        match self {
+            Self::Version(found) if !is_enough(&found) => Self::Unknown(vec![*found]),
+            Self::Several(several) if !several.iter().any(is_enough) => Self::Unknown(several),
+            searched => searched,
+        }
+    }
+}
+
 impl Found<'_> {
     /// How it differs, in words.
     pub(in crate::ops) fn difference(&self) -> String {

@@ -202,7 +202,7 @@ fn an_edited_file_whose_entry_is_lost_is_taken_back_as_edited() {
         put(&mut stage, &versions(2));
         let output = stage.run(&["install"]).code(0);
         assert!(
-            output.stderr.contains("taken over with your edits"),
+            output.stderr.contains("with your edits"),
             "{}",
             output.all()
         );
