@@ -312,3 +312,27 @@ fn a_source_that_has_two_names_is_no_reason_for_a_question() {
     assert!(sandbox.read("agentpkg.toml").contains("planner"));
     let _ = run(&sandbox, "install two/planner", 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_comes_before_a_link_is_one_path_from_every_folder() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "src", "planner", "One.");
+    std::fs::create_dir_all(sandbox.path().join("src/deep/er")).unwrap();
+    std::os::unix::fs::symlink("deep/er", sandbox.path().join("src/link")).unwrap();
+    put(&sandbox, "src/deep", "behind", "One.");
+    let _ = run(&sandbox, "init", 0);
+    std::fs::create_dir_all(sandbox.project("sub")).unwrap();
+    let typed = "./../../src/../src/link/../agents";
+    let line = format!("install {typed}/behind.md");
+    let _ = in_folder(&sandbox, "sub", &line, 0);
+    let _ = in_folder(&sandbox, "sub", &format!("registry add {typed}"), 0);
+    std::fs::remove_dir(sandbox.project("sub")).unwrap();
+    let manifest = sandbox.read("agentpkg.toml");
+    assert_eq!(
+        manifest.matches("\"../src/link/../agents\"").count(),
+        2,
+        "{manifest}"
+    );
+    let _ = run(&sandbox, "update", 0);
+}
