@@ -336,3 +336,56 @@ fn what_comes_before_a_link_is_one_path_from_every_folder() {
     );
     let _ = run(&sandbox, "update", 0);
 }
+
+#[test]
+fn a_file_that_is_not_there_is_not_said_to_be_removed() {
+    for stands_there in ["nothing", "a folder"] {
+        let sandbox = led();
+        let _ = run(&sandbox, "install studio/lead", 0);
+        for name in ["lead", "helper"] {
+            let file = sandbox.project(&format!(".claude/agents/{name}.md"));
+            std::fs::remove_file(&file).unwrap();
+            if stands_there == "a folder" {
+                std::fs::create_dir(&file).unwrap();
+            }
+        }
+        for options in [" --dry-run", " --dry-run --keep-file", " --keep-file", ""] {
+            let said = run(&sandbox, &format!("remove lead{options}"), 0);
+            let verb = if options.contains("dry") {
+                "Would remove"
+            } else {
+                "Removed"
+            };
+            for text in [
+                format!("{verb} lead from agentpkg.toml and agentpkg.lock  its file was not there"),
+                format!("{verb} helper from agentpkg.lock  its file was not there"),
+            ] {
+                assert!(said.contains(&text), "{stands_there}, {options}: {said}");
+            }
+            assert!(!said.contains(".claude/agents"), "{options}: {said}");
+            if options == " --keep-file" {
+                let _ = run(&sandbox, "undo", 0);
+            }
+        }
+        assert!(!sandbox.read("agentpkg.toml").contains("lead ="));
+    }
+}
+
+#[test]
+fn an_entry_that_goes_is_not_said_to_take_a_missing_file_along() {
+    let sandbox = led();
+    let manifest = sandbox.read("agentpkg.toml");
+    let _ = run(&sandbox, "install studio/helper", 0);
+    std::fs::remove_file(sandbox.project(".claude/agents/helper.md")).unwrap();
+    sandbox.write("project/agentpkg.toml", manifest);
+    let dry = ["install", "--dry-run", "--json"];
+    let document = sandbox.run(&dry).code(0).json();
+    assert_eq!(document["removed"][0]["missing"], true);
+    let said = run(&sandbox, "install", 0);
+    assert!(
+        said.contains(
+            "Removed helper from agentpkg.lock  not in agentpkg.toml; its file was not there"
+        ),
+        "{said}"
+    );
+}
