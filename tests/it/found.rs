@@ -389,3 +389,49 @@ fn an_entry_that_goes_is_not_said_to_take_a_missing_file_along() {
         "{said}"
     );
 }
+
+#[test]
+fn what_fails_is_said_beside_what_is_a_question() {
+    let sandbox = Sandbox::new();
+    for registry in ["one", "two"] {
+        put(&sandbox, registry, "both", registry);
+        let add = format!("registry add ../{registry} --name {registry}");
+        let _ = run(&sandbox, &add, 0);
+    }
+    let manifest = sandbox.read("agentpkg.toml");
+    let entries = "both = {}\nlost = { registry = \"one\", agent = \"nothing\" }\n";
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{manifest}\n[agents]\n{entries}"),
+    );
+    let before = sandbox.files();
+    for line in [
+        "install",
+        "install --dry-run",
+        "install --json",
+        "install --dry-run --json",
+        "update",
+        "update --dry-run",
+        "update --json",
+        "update --dry-run --json",
+    ] {
+        let said = run(&sandbox, line, 1);
+        for text in ["`both`", "one/both", "two/both", "nothing"] {
+            assert!(said.contains(text), "{line}: {text}: {said}");
+        }
+        assert_eq!(sandbox.files(), before, "{line}: {said}");
+    }
+    for line in ["install --dry-run", "update --dry-run"] {
+        let said = run(&sandbox, line, 1);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("Would ask both which one is meant"),
+            "{line}: {said}"
+        );
+        let document = sandbox
+            .run(&[&line.split(' ').collect::<Vec<_>>()[..], &["--json"]].concat())
+            .code(1)
+            .json();
+        assert_eq!(document["asks"][0]["agent"], "both", "{line}");
+    }
+}
