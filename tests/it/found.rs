@@ -1,5 +1,7 @@
 //! Faults that a tester found in commands that were thought to be right: each is told in the tester's steps.
 
+use crate::support::http::{Fault, Server};
+use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
 
 fn agent(name: &str, tools: &str, text: &str) -> String {
@@ -433,5 +435,53 @@ fn what_fails_is_said_beside_what_is_a_question() {
             .code(1)
             .json();
         assert_eq!(document["asks"][0]["agent"], "both", "{line}");
+    }
+}
+
+#[test]
+fn the_cache_is_a_way_out_only_if_something_is_in_it() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
+    repo.file("agents/planner.md", agent("planner", "Read", "One."));
+    let _ = repo.commit("first");
+    let registry = format!(
+        "[registries]\nfar = {{ git = \"{}\" }}\n",
+        server.url("far.git")
+    );
+    sandbox.write("project/agentpkg.toml", registry);
+    sandbox.write(
+        "project/.claude/agents/mine.md",
+        agent("mine", "Read", "Two."),
+    );
+    server.fault(Fault::Status(503));
+    for is_cached in [false, true] {
+        if is_cached {
+            server.fault(Fault::None);
+            let _ = run(&sandbox, "registry refresh", 0);
+            server.fault(Fault::Status(503));
+        }
+        for line in [
+            "doctor --network",
+            "adopt mine --from far",
+            "registry refresh",
+            "search --refresh",
+        ] {
+            let said = run(&sandbox, line, 1);
+            let is_hinted = said.contains("use what is cached with --offline");
+            assert_eq!(is_hinted, is_cached, "{line}: {said}");
+            assert!(!said.contains("never been fetched"), "{line}: {said}");
+        }
+        let said = run(&sandbox, "search --refresh", 1);
+        let words = if is_cached {
+            "`far` was searched as it is in the cache"
+        } else {
+            "`far` was not searched"
+        };
+        assert!(said.contains(words), "{said}");
     }
 }
