@@ -119,6 +119,10 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         labelled("loads", &how, ui)?;
     } else {
         labelled("loads", &loads(&info), ui)?;
+        if let Some(renamed) = &info.renamed {
+            let text = format!("{}; {}", renamed.words(), renamed.advice());
+            labelled("", &text, ui)?;
+        }
     }
     if args.history.is_some() {
         show_history(args, &info, context)?;
@@ -251,6 +255,8 @@ struct InfoDocument<'a> {
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
+    /// The name by which the client knows it, if its installed file has another one than the agent.
+    renamed: Option<&'a str>,
     /// The overrides that it is installed with.
     overrides: &'a [String],
     needs: needs::NeedsView<'a>,
@@ -399,6 +405,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(State::word),
             elsewhere: &info.elsewhere,
+            renamed: info.renamed.as_ref().map(|renamed| renamed.now.as_str()),
             overrides: &info.overrides,
             client: if info.is_absent() {
                 VerdictView::skipped(ABSENT.to_owned())

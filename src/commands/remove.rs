@@ -1,11 +1,11 @@
 //! `agentpkg remove`.
 
 use super::Context;
-use super::outcome::{ChangeDocument, removed, show_kept, show_moved, show_servers};
+use super::outcome::{ChangeDocument, removed, show_dropped, show_moved, show_servers};
 use crate::error::Result;
 use crate::ops::remove::{RemoveOptions, remove};
 use crate::ops::typed::Typed;
-use crate::ui::{DIM, DocumentName, sanitize};
+use crate::ui::{DIM, DocumentName};
 use clap::Args;
 
 /// Remove agents from the project
@@ -61,11 +61,7 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
     }
     let ui = &mut context.ui;
     for agent in &outcome.gone.agents {
-        if agent.is_kept {
-            show_kept(agent, ui);
-        } else {
-            ui.status(removed(dry_run), sanitize(&agent.path));
-        }
+        show_dropped(agent, None, dry_run, ui);
     }
     for (name, by) in &outcome.still_required {
         ui.attention(

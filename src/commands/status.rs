@@ -137,8 +137,8 @@ fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     if let Some(reason) = &agent.ignored {
         notes.push(format!("Claude Code ignores it: {reason}"));
     }
-    if let Some(name) = &agent.renamed {
-        notes.push(format!("Claude Code knows it as `{name}`"));
+    if let Some(renamed) = &agent.renamed {
+        notes.push(format!("Claude Code knows it as `{}`", renamed.now));
     }
     match (agent.file, agent.elsewhere.as_slice()) {
         (_, []) => {}
@@ -274,7 +274,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             ignored: agent.ignored.as_deref(),
-            renamed: agent.renamed.as_deref(),
+            renamed: agent.renamed.as_ref().map(|renamed| renamed.now.as_str()),
             pins: &agent.pins,
             overrides: &agent.overrides,
             differing: &agent.differing,

@@ -126,6 +126,14 @@ pub enum WrongOverride {
     /// What is added or removed is not the name of one tool.
     #[error("`{0}` is not the name of one tool")]
     BadName(String),
+    /// The value begins with a second `=`.
+    #[error("`{value}` begins with a second `=`")]
+    TwoSigns {
+        /// The value.
+        value: String,
+        /// The assignment with one sign.
+        meant: String,
+    },
     /// A name both added and removed.
     #[error("`{1}` is both added to `{0}` and removed from it")]
     Both(String, String),
@@ -153,6 +161,7 @@ impl WrongOverride {
                 of_value.or_else(|| meant(text).map(form))
             }
             Self::BadValue(key) => meant(key).map(form),
+            Self::TwoSigns { meant, .. } => Some(meant.clone()),
             Self::BadModel(text) => {
                 let mut models = text.split([',', ' ']).map(str::trim);
                 let model = models.find(|model| MODELS.contains(model));
@@ -213,6 +222,7 @@ impl Assignment {
             .ok_or_else(|| WrongOverride::NoAssignment(text.to_owned()))?;
         let value = value.to_owned();
         if key == MODERNISE {
+            check_sign(&value, |value| format!("{MODERNISE}={value}"))?;
             let known = vec!["true", "false"];
             let key = key.to_owned();
             return match value.parse() {
@@ -241,7 +251,14 @@ impl Assignment {
     fn check(&self) -> Result<(), WrongOverride> {
         match self {
             Self::Set(key, value) => check_value(key, value),
-            Self::Add(key, name) | Self::Remove(key, name) => check_name(key, name),
+            Self::Add(key, name) => check_name(key, name),
+            Self::Remove(key, name) => check_name(key, name).map_err(|error| match error {
+                WrongOverride::TwoSigns { value, meant } => WrongOverride::TwoSigns {
+                    meant: meant.replacen("+=", "-=", 1),
+                    value,
+                },
+                other => other,
+            }),
             Self::Modernise(_) => Ok(()),
             Self::Modern(change) => change.check(),
         }
@@ -318,6 +335,10 @@ pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
         _ if VALUES.contains(&key) => &[],
         _ => return Err(WrongOverride::UnknownKey(key.to_owned())),
     };
+    // A description may be any text.
+    if key != "description" {
+        check_sign(value, |value| format!("{key}={value}"))?;
+    }
     let is_allowed = |c: char| !c.is_control() || key == "description" && matches!(c, '\n' | '\t');
     // Only a description means something with spaces around it.
     let is_trimmed = key == "description" || value.trim() == value;
@@ -339,6 +360,26 @@ pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
         check_model(value)?;
     }
     Ok(())
+}
+
+/// Refuses a value that begins with `=`, as in `model==haiku`. `form`: the assignment of the value that was meant.
+fn check_sign(value: &str, form: impl Fn(&str) -> String) -> Result<(), WrongOverride> {
+    let meant = without_sign(value);
+    if meant == value {
+        return Ok(());
+    }
+    Err(WrongOverride::TwoSigns {
+        value: value.to_owned(),
+        meant: form(if meant.is_empty() { "VALUE" } else { meant }),
+    })
+}
+
+/// A value without the signs before it.
+fn without_sign(value: &str) -> &str {
+    match value.strip_prefix('=') {
+        Some(rest) => rest.trim_start_matches(['=', ' ']),
+        None => value,
+    }
 }
 
 /// Refuses what no model is called, and what is one or two letters away from a short name.
@@ -366,6 +407,7 @@ pub fn check_name(key: &str, name: &str) -> Result<(), WrongOverride> {
     if !LISTS.contains(&key) {
         return Err(WrongOverride::UnknownKey(key.to_owned()));
     }
+    check_sign(name, |name| format!("{key}+={name}"))?;
     let tools = super::definition::split_tools(name);
     let is_one = tools.len() == 1 && tools.first().is_some_and(|tool| tool == name);
     if !is_one || name.len() > 500 || name.chars().any(char::is_control) {
@@ -665,6 +707,28 @@ mod tests {
         assert_eq!(meant("permission-mode"), Some("permissionMode"));
         assert_eq!(meant("modle"), Some("model"));
         assert_eq!(meant("zzz"), None);
+    }
+
+    #[test]
+    fn a_second_sign_is_refused_with_the_assignment_that_was_meant() {
+        for (text, meant) in [
+            ("model==haiku", "model=haiku"),
+            ("model== haiku", "model=haiku"),
+            ("model==", "model=VALUE"),
+            ("effort===high", "effort=high"),
+            ("color==red", "color=red"),
+            ("permissionMode==plan", "permissionMode=plan"),
+            ("modernise==true", "modernise=true"),
+            ("tools+==Grep", "tools+=Grep"),
+            ("tools-==Bash", "tools-=Bash"),
+            ("disallowedTools-==Bash", "disallowedTools-=Bash"),
+        ] {
+            let error = Assignment::parse(text).unwrap_err();
+            assert_eq!(error.instead().as_deref(), Some(meant), "{error}");
+            assert!(error.to_string().contains("a second `=`"), "{error}");
+        }
+        let text = "description==x";
+        assert_eq!(Assignment::parse(text).unwrap().to_string(), text);
     }
 
     #[test]

@@ -347,6 +347,28 @@ impl GitError {
         }
     }
 
+    /// The failure to fetch from a remote. `is_cached`: whether something of it is in the cache, which `--offline` uses.
+    #[must_use]
+    pub fn into_failure(self, is_cached: bool) -> Failure {
+        let mut failure = if matches!(self, Self::BadReference { .. }) {
+            Failure::usage(self.to_string())
+        } else {
+            Failure::failed(self.to_string())
+        };
+        if let Some(detail) = self.detail() {
+            failure = failure.caused_by(detail);
+        }
+        let Some(mut hint) = self.hint() else {
+            return failure;
+        };
+        // The other hints end with a command.
+        let is_short = !matches!(self, Self::CorruptPack { .. });
+        if is_cached && is_short && self.is_network() {
+            hint.push_str(", or use what is cached with --offline");
+        }
+        failure.hint(hint)
+    }
+
     /// What to do or type next.
     fn hint(&self) -> Option<String> {
         let look = |url: &GitUrl| format!("see what git says: git ls-remote {}", url.as_str());
@@ -367,7 +389,7 @@ impl GitError {
                     url.as_str()
                 )
             }
-            Self::Unreachable { .. } => "check the network and the address, or use what is cached with --offline".to_owned(),
+            Self::Unreachable { .. } => "check the network and the address".to_owned(),
             Self::Tls { .. } => "for a private certificate authority: git config --global http.sslCAInfo FILE".to_owned(),
             Self::UnknownHostKey { url, .. } => {
                 format!("compare the key with the one that the host's owner publishes, and accept it: {}", ssh_command(url))
@@ -385,9 +407,7 @@ impl GitError {
                 }
                 _ => "ask the owner of the registry for its new address".to_owned(),
             },
-            Self::Timeout { .. } | Self::Server { .. } | Self::Connection { .. } => {
-                "try again, or use what is cached with --offline".to_owned()
-            }
+            Self::Timeout { .. } | Self::Server { .. } | Self::Connection { .. } => "try again".to_owned(),
             Self::TooLarge { .. } | Self::TooManyReferences { .. } | Self::TreeTooLarge { .. } => {
                 "it is far larger than a registry of agents; check the address".to_owned()
             }
@@ -428,18 +448,7 @@ fn ssh_command(url: &GitUrl) -> String {
 
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
-        let mut failure = if matches!(error, GitError::BadReference { .. }) {
-            Self::usage(error.to_string())
-        } else {
-            Self::failed(error.to_string())
-        };
-        if let Some(detail) = error.detail() {
-            failure = failure.caused_by(detail);
-        }
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        error.into_failure(false)
     }
 }
 

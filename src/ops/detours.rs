@@ -1,5 +1,5 @@
-//! Paths that were typed, without detours: `./src/../../up` becomes `../up`, so that one folder has one name in the manifest. What leads
-//! through a link stays as it was typed, because `..` behind a link is not the folder that the link is in.
+//! Paths that were typed, without detours: `./src/../../up` becomes `../up`, so that one folder has one name in the manifest. `..` behind a
+//! link stays as it was typed, because it is not the folder that the link is in.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -18,14 +18,17 @@ pub(super) fn has_detour(path: &str) -> bool {
     })
 }
 
-/// Where a relative path leads from a folder; `None` if that cannot be told from its text.
+/// Where a relative path leads from a folder, with each `..` that cannot be followed in its text; `None` for any other path.
 pub(super) fn followed(from: &Path, path: &str) -> Option<PathBuf> {
     let mut at = from.to_owned();
     for component in Path::new(path).components() {
         match component {
             Component::CurDir => {}
             Component::Normal(name) => at.push(name),
-            Component::ParentDir => at = above(&at)?,
+            Component::ParentDir => match above(&at) {
+                Some(folder) => at = folder,
+                None => at.push(component),
+            },
             Component::Prefix(_) | Component::RootDir => return None,
         }
     }
@@ -56,8 +59,9 @@ pub(super) fn relative(from: &Path, to: &Path) -> Option<String> {
     })
 }
 
-/// The folder that a folder is in; `None` if it is a link, or no folder.
+/// The folder that a folder is in; `None` if it is a link, or no folder, or its path ends in `..`.
 fn above(folder: &Path) -> Option<PathBuf> {
+    folder.file_name()?;
     let is_folder = fs::entry(folder).is_ok_and(|entry| entry == Entry::Folder);
     is_folder.then(|| folder.parent().map(Path::to_owned))?
 }
@@ -91,16 +95,17 @@ mod tests {
         fs::create_folder(&project.join("src")).unwrap();
         fs::create_folder(&root.join("up")).unwrap();
         for (from, path, expected) in [
-            ("project", "./src/../../up", Some("../up")),
-            ("project", "./src/../x", Some("./x")),
-            ("project", "./src/..", Some(".")),
-            ("project", "../up/..", Some("..")),
-            ("project/src", "../../up", Some("../up")),
-            ("project", "./absent/../../up", None),
+            ("project", "./src/../../up", "../up"),
+            ("project", "./src/../x", "./x"),
+            ("project", "./src/..", "."),
+            ("project", "../up/..", ".."),
+            ("project/src", "../../up", "../up"),
+            ("project", "./absent/../../up", "./absent/../../up"),
+            ("project/src", "../absent/../x", "./absent/../x"),
         ] {
             let to = followed(&root.join(from), path);
             let shown = to.and_then(|to| relative(&project, &to));
-            assert_eq!(shown.as_deref(), expected, "{path}");
+            assert_eq!(shown.as_deref(), Some(expected), "{path}");
         }
     }
 
@@ -111,7 +116,18 @@ mod tests {
         let root = fs::canonical(folder.path()).unwrap();
         fs::create_folder(&root.join("elsewhere/deep")).unwrap();
         std::os::unix::fs::symlink(root.join("elsewhere/deep"), root.join("link")).unwrap();
-        assert_eq!(followed(&root, "./link/../up"), None);
-        assert_eq!(followed(&root, "./link/up"), Some(root.join("link/up")));
+        fs::create_folder(&root.join("project/sub")).unwrap();
+        let project = root.join("project");
+        for (path, expected) in [
+            ("./../../link/../up", "../link/../up"),
+            ("./../../link/up", "../link/up"),
+            ("./../../link/../../up", "../link/../../up"),
+            ("./../../link/./../deep/../up", "../link/../up"),
+            ("../../elsewhere/../link/..", "../link/.."),
+        ] {
+            let to = followed(&project.join("sub"), path).unwrap();
+            let shown = relative(&project, &to);
+            assert_eq!(shown.as_deref(), Some(expected), "{path}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::gone::GoneAgent;
 use super::loaded;
 use super::news::{Look, News};
 use super::past::History;
+use super::renamed::Renamed;
 use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
@@ -56,6 +57,8 @@ pub struct Info {
     pub installed_as: String,
     /// The files, for display, of which each may be its own, if the one that was installed is missing.
     pub elsewhere: Vec<String>,
+    /// Which other name its installed file has.
+    pub renamed: Option<Renamed>,
     /// The overrides that it is installed with.
     pub overrides: Vec<String>,
     /// What it needs, and how it stands with that here.
@@ -226,6 +229,7 @@ fn of_installed(
         (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(base)),
         _ => Vec::new(),
     };
+    let renamed = (bytes.as_deref()).and_then(|file| Renamed::of(name, file, base.as_deref()));
     // Of a missing file, what was written says what the agent is.
     let bytes = bytes.or(base).unwrap_or_default();
     let mut info = judge(
@@ -238,6 +242,7 @@ fn of_installed(
     info.installed = Some(state);
     info.overrides = locked.overrides.texts();
     info.gains = gains;
+    info.renamed = renamed;
     info.gone = departed(session, name, locked, frontend);
     info.history = history_of(session, (name, locked), history, frontend)?;
     info.needs = needs(session, &info, Seen::Project(name), &bytes, frontend)?;
@@ -468,6 +473,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         installed: None,
         installed_as: String::new(),
         elsewhere: Vec::new(),
+        renamed: None,
         overrides: Vec::new(),
         needs: Report::default(),
         gone: None,

@@ -35,6 +35,7 @@ mod quick;
 pub mod recover;
 pub mod registry;
 pub mod remove;
+pub mod renamed;
 pub mod report;
 pub mod requirement;
 pub mod resolve;

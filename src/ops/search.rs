@@ -128,15 +128,11 @@ pub fn search(
                 .any(|known| name.as_str() == known)
     };
     let mut outcome = SearchOutcome::default();
+    let mut unfetched = Vec::new();
     if options.is_refreshed {
         let meant: Vec<_> = registries.iter().filter(|one| is_meant(one)).collect();
         let failed = fetch(session, &meant, Freshness::Now, frontend)?;
-        let told = |(name, failure): (RegistryName, Failure)| {
-            failure.detail(format!(
-                "registry `{name}` was searched as it is in the cache"
-            ))
-        };
-        outcome.failures = failed.into_iter().map(told).collect();
+        unfetched = failed;
     }
     let public = if options.is_known {
         public(session, &registries, options.is_yes, frontend)?
@@ -147,17 +143,19 @@ pub fn search(
     let query = query(options);
     let mut alike = 0;
     let mut looked_into = Vec::new();
-    let mut unread = Vec::new();
+    let mut searched = BTreeSet::new();
+    let mut unread: Vec<RegistryName> = Vec::new();
     let all = registries.into_iter().chain(public).enumerate();
     for (at, (registry, source)) in all.filter(|(_, registry)| is_meant(registry)) {
         let offered = match offered(session, &registry, &source, frontend) {
             Found::Offered(offered) => *offered,
             Found::Unread => {
-                unread.push(format!("`{registry}`"));
+                unread.push(registry);
                 continue;
             }
             Found::Failed => continue,
         };
+        searched.insert(registry.clone());
         outcome.registries += 1;
         let (found, total) = offered.search(&query);
         // What only looks alike is found where there is nothing else, so the first tells for all.
@@ -180,7 +178,17 @@ pub fn search(
             }));
         looked_into.push(offered);
     }
+    // What could not be fetched just now is a failure, which says more.
+    unread.retain(|registry| unfetched.iter().all(|(name, _)| name != registry));
     warn_of_unread(&unread, frontend);
+    let told = |(name, failure): (RegistryName, Failure)| {
+        failure.detail(if searched.contains(&name) {
+            format!("registry `{name}` was searched as it is in the cache")
+        } else {
+            format!("registry `{name}` was not searched")
+        })
+    };
+    outcome.failures = unfetched.into_iter().map(told).collect();
     if outcome.total == 0 {
         outcome.filters = filters(options, &looked_into);
         outcome.meant_tool = options.tool.as_deref().and_then(known_tools::meant);
@@ -344,12 +352,13 @@ fn query(options: &SearchOptions) -> Query {
 }
 
 /// Says which registries were never fetched, in one warning.
-fn warn_of_unread(registries: &[String], frontend: &mut dyn Frontend) {
+fn warn_of_unread(registries: &[RegistryName], frontend: &mut dyn Frontend) {
     if registries.is_empty() {
         return;
     }
     let verb = numbered(registries.len(), "registry has", "registries have");
-    let never = format!("{verb} never been fetched: {}; ", few(registries, ", "));
+    let names: Vec<String> = (registries.iter().map(|name| format!("`{name}`"))).collect();
+    let never = format!("{verb} never been fetched: {}; ", few(&names, ", "));
     let refresh = Command::new(["registry", "refresh"]);
     frontend.report(Event::warning(Advice::say(never).and_run(refresh)));
 }

@@ -6,12 +6,13 @@ use super::change::pending;
 use super::gone::GoneAgent;
 use super::news::{Look, News};
 use super::past::Changed;
+use super::renamed::Renamed;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, ServerState, World};
 use super::session::Session;
 use super::state::State;
 use super::unmanaged::unmanaged_in;
-use crate::domain::definition::{differing, ignored, renamed};
+use crate::domain::definition::{differing, ignored};
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
@@ -50,8 +51,8 @@ pub struct AgentStatus {
     pub markers: Option<usize>,
     /// Why the client ignores its file as the user edited it; `None`: it does not, or it has conflict markers.
     pub ignored: Option<String>,
-    /// The name by which the client knows it, if the user changed it in the file.
-    pub renamed: Option<String>,
+    /// Which other name its file has.
+    pub renamed: Option<Renamed>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
     /// The overrides that it was written with.
@@ -172,7 +173,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             version: versions(Some(locked)),
             markers,
             ignored: read.and_then(ignored),
-            renamed: read.and_then(|file| renamed(file, base.as_deref(), name.as_str())),
+            renamed: read.and_then(|file| Renamed::of(name, file, base.as_deref())),
             file: match &bytes {
                 None if is_clean => FileState::Clean,
                 None => FileState::Missing,

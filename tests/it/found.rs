@@ -1,5 +1,7 @@
 //! Faults that a tester found in commands that were thought to be right: each is told in the tester's steps.
 
+use crate::support::http::{Fault, Server};
+use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
 
 fn agent(name: &str, tools: &str, text: &str) -> String {
@@ -311,4 +313,175 @@ fn a_source_that_has_two_names_is_no_reason_for_a_question() {
     let _ = run(&sandbox, "install planner", 0);
     assert!(sandbox.read("agentpkg.toml").contains("planner"));
     let _ = run(&sandbox, "install two/planner", 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_comes_before_a_link_is_one_path_from_every_folder() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "src", "planner", "One.");
+    std::fs::create_dir_all(sandbox.path().join("src/deep/er")).unwrap();
+    std::os::unix::fs::symlink("deep/er", sandbox.path().join("src/link")).unwrap();
+    put(&sandbox, "src/deep", "behind", "One.");
+    let _ = run(&sandbox, "init", 0);
+    std::fs::create_dir_all(sandbox.project("sub")).unwrap();
+    let typed = "./../../src/../src/link/../agents";
+    let line = format!("install {typed}/behind.md");
+    let _ = in_folder(&sandbox, "sub", &line, 0);
+    let _ = in_folder(&sandbox, "sub", &format!("registry add {typed}"), 0);
+    std::fs::remove_dir(sandbox.project("sub")).unwrap();
+    let manifest = sandbox.read("agentpkg.toml");
+    assert_eq!(
+        manifest.matches("\"../src/link/../agents\"").count(),
+        2,
+        "{manifest}"
+    );
+    let _ = run(&sandbox, "update", 0);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_said_to_be_removed() {
+    for stands_there in ["nothing", "a folder"] {
+        let sandbox = led();
+        let _ = run(&sandbox, "install studio/lead", 0);
+        for name in ["lead", "helper"] {
+            let file = sandbox.project(&format!(".claude/agents/{name}.md"));
+            std::fs::remove_file(&file).unwrap();
+            if stands_there == "a folder" {
+                std::fs::create_dir(&file).unwrap();
+            }
+        }
+        for options in [" --dry-run", " --dry-run --keep-file", " --keep-file", ""] {
+            let said = run(&sandbox, &format!("remove lead{options}"), 0);
+            let verb = if options.contains("dry") {
+                "Would remove"
+            } else {
+                "Removed"
+            };
+            for text in [
+                format!("{verb} lead from agentpkg.toml and agentpkg.lock  its file was not there"),
+                format!("{verb} helper from agentpkg.lock  its file was not there"),
+            ] {
+                assert!(said.contains(&text), "{stands_there}, {options}: {said}");
+            }
+            assert!(!said.contains(".claude/agents"), "{options}: {said}");
+            if options == " --keep-file" {
+                let _ = run(&sandbox, "undo", 0);
+            }
+        }
+        assert!(!sandbox.read("agentpkg.toml").contains("lead ="));
+    }
+}
+
+#[test]
+fn an_entry_that_goes_is_not_said_to_take_a_missing_file_along() {
+    let sandbox = led();
+    let manifest = sandbox.read("agentpkg.toml");
+    let _ = run(&sandbox, "install studio/helper", 0);
+    std::fs::remove_file(sandbox.project(".claude/agents/helper.md")).unwrap();
+    sandbox.write("project/agentpkg.toml", manifest);
+    let dry = ["install", "--dry-run", "--json"];
+    let document = sandbox.run(&dry).code(0).json();
+    assert_eq!(document["removed"][0]["missing"], true);
+    let said = run(&sandbox, "install", 0);
+    assert!(
+        said.contains(
+            "Removed helper from agentpkg.lock  not in agentpkg.toml; its file was not there"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_fails_is_said_beside_what_is_a_question() {
+    let sandbox = Sandbox::new();
+    for registry in ["one", "two"] {
+        put(&sandbox, registry, "both", registry);
+        let add = format!("registry add ../{registry} --name {registry}");
+        let _ = run(&sandbox, &add, 0);
+    }
+    let manifest = sandbox.read("agentpkg.toml");
+    let entries = "both = {}\nlost = { registry = \"one\", agent = \"nothing\" }\n";
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{manifest}\n[agents]\n{entries}"),
+    );
+    let before = sandbox.files();
+    for line in [
+        "install",
+        "install --dry-run",
+        "install --json",
+        "install --dry-run --json",
+        "update",
+        "update --dry-run",
+        "update --json",
+        "update --dry-run --json",
+    ] {
+        let said = run(&sandbox, line, 1);
+        for text in ["`both`", "one/both", "two/both", "nothing"] {
+            assert!(said.contains(text), "{line}: {text}: {said}");
+        }
+        assert_eq!(sandbox.files(), before, "{line}: {said}");
+    }
+    for line in ["install --dry-run", "update --dry-run"] {
+        let said = run(&sandbox, line, 1);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("Would ask both which one is meant"),
+            "{line}: {said}"
+        );
+        let document = sandbox
+            .run(&[&line.split(' ').collect::<Vec<_>>()[..], &["--json"]].concat())
+            .code(1)
+            .json();
+        assert_eq!(document["asks"][0]["agent"], "both", "{line}");
+    }
+}
+
+#[test]
+fn the_cache_is_a_way_out_only_if_something_is_in_it() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
+    repo.file("agents/planner.md", agent("planner", "Read", "One."));
+    let _ = repo.commit("first");
+    let registry = format!(
+        "[registries]\nfar = {{ git = \"{}\" }}\n",
+        server.url("far.git")
+    );
+    sandbox.write("project/agentpkg.toml", registry);
+    sandbox.write(
+        "project/.claude/agents/mine.md",
+        agent("mine", "Read", "Two."),
+    );
+    server.fault(Fault::Status(503));
+    for is_cached in [false, true] {
+        if is_cached {
+            server.fault(Fault::None);
+            let _ = run(&sandbox, "registry refresh", 0);
+            server.fault(Fault::Status(503));
+        }
+        for line in [
+            "doctor --network",
+            "adopt mine --from far",
+            "registry refresh",
+            "search --refresh",
+        ] {
+            let said = run(&sandbox, line, 1);
+            let is_hinted = said.contains("use what is cached with --offline");
+            assert_eq!(is_hinted, is_cached, "{line}: {said}");
+            assert!(!said.contains("never been fetched"), "{line}: {said}");
+        }
+        let said = run(&sandbox, "search --refresh", 1);
+        let words = if is_cached {
+            "`far` was searched as it is in the cache"
+        } else {
+            "`far` was not searched"
+        };
+        assert!(said.contains(words), "{said}");
+    }
 }

@@ -269,13 +269,22 @@ fn an_agent_that_was_renamed_in_its_file_is_said_once() {
     assert_eq!(renamed.len(), 1, "{findings:#?}");
     let message = renamed[0]["message"].as_str().unwrap();
     assert!(
-        message.contains("`boss`") && message.contains("no `planner`"),
+        message.contains("knows it as `boss`") && message.contains("manages it as `planner`"),
         "{message}"
     );
     let _ = stage.run("check --strict").code(4);
     let status = stage.run("status --json").code(0).json();
     assert_eq!(status["agents"][0]["renamed"], "boss");
     assert!(stage.run("status").all().contains("knows it as `boss`"));
+    let said = stage.run("info planner").code(0).all();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("Claude Code knows it as `boss`, and agentpkg manages it as `planner`")
+            && said.contains("write `name: planner` in the file"),
+        "{said}"
+    );
+    let document = stage.run("info planner --json").code(0).json();
+    assert_eq!(document["renamed"], "boss");
     // What `--as` and `adopt` name is no rename.
     let _ = stage.run("install team/planner --as mine").code(0);
     let text = stage
@@ -284,6 +293,37 @@ fn an_agent_that_was_renamed_in_its_file_is_said_once() {
     stage.copy("mine", &text);
     let status = stage.run("status --json").code(0).json();
     assert_eq!(status["agents"][0]["renamed"], Value::Null);
+    let document = stage.run("info mine --json").code(0).json();
+    assert_eq!(document["renamed"], Value::Null);
+    assert!(
+        !stage
+            .run("info mine")
+            .code(0)
+            .all()
+            .contains("agentpkg manages")
+    );
+}
+
+#[test]
+fn a_file_that_never_had_the_name_of_its_agent_is_not_told_to_have_it_again() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage.copy("short", &agent("planner"));
+    let _ = stage.run("adopt short").code(0);
+    let said = stage.run("check").code(0).all();
+    assert!(
+        said.contains(
+            "short: Claude Code knows it as `planner`, and agentpkg manages it as `short`"
+        ) && said.contains("write `name: short` in the file")
+            && !said.contains("again"),
+        "{said}"
+    );
+    let document = stage.run("info short --json").code(0).json();
+    assert_eq!(document["renamed"], "planner");
+    let text = stage.file("short").replace("name: planner", "name: short");
+    stage.copy("short", &text);
+    assert!(!stage.run("check").code(0).all().contains("manages it as"));
 }
 
 #[test]

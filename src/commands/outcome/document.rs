@@ -156,6 +156,8 @@ struct RemovedView<'o> {
     name: &'o str,
     path: &'o str,
     kept: bool,
+    /// Whether its file was not there.
+    missing: bool,
     reason: &'static str,
 }
 
@@ -167,6 +169,7 @@ impl<'o> ChangeDocument<'o> {
             name: agent.name.as_str(),
             path: &agent.path,
             kept: agent.is_kept,
+            missing: agent.is_missing,
             reason: agent.reason,
         };
         Self {

@@ -19,14 +19,32 @@ pub(in crate::commands) fn show_departed(gone: &GoneAgent, ui: &mut Ui) {
 /// Shows which agents were removed, or would be, because nothing wants them any more.
 pub(in crate::commands) fn show_gone(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
     for agent in &gone.agents {
-        let (path, reason) = (sanitize(&agent.path), agent.reason);
-        if agent.is_kept {
-            show_kept(agent, ui);
-        } else {
-            ui.status(removed(is_dry_run), format!("{path}  {DIM}{reason}{DIM:#}"));
-        }
+        show_dropped(agent, Some(agent.reason), is_dry_run, ui);
     }
     show_servers(gone, is_dry_run, ui);
+}
+
+/// Shows an agent that was removed, or would be: by its file if that goes, otherwise by what names it.
+pub(in crate::commands) fn show_dropped(
+    agent: &Dropped,
+    reason: Option<&str>,
+    is_dry_run: bool,
+    ui: &mut Ui,
+) {
+    if agent.is_kept {
+        return show_kept(agent, ui);
+    }
+    let what = match (agent.is_missing, agent.is_entry) {
+        (false, _) => sanitize(&agent.path),
+        (true, true) => format!("{} from agentpkg.toml and agentpkg.lock", agent.name),
+        (true, false) => format!("{} from agentpkg.lock", agent.name),
+    };
+    let missing = agent.is_missing.then_some("its file was not there");
+    let notes: Vec<&str> = reason.into_iter().chain(missing).collect();
+    let notes = notes.join("; ");
+    let line = format!("{what}  {DIM}{notes}{DIM:#}");
+    let line = if notes.is_empty() { what } else { line };
+    ui.status(removed(is_dry_run), line);
 }
 
 pub(in crate::commands) fn removed(is_dry_run: bool) -> &'static str {

@@ -16,7 +16,7 @@ pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
 pub(super) use self::failures::{finish, note_pending, show_moved};
 pub(super) use self::gains::{show_gained, show_gains};
-pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
+pub(super) use self::leaving::{removed, show_departed, show_dropped, show_gone, show_servers};
 pub(super) use self::words::words;
 use self::words::{OLDER, versions};
 use super::{Context, capabilities, needs};

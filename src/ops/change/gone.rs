@@ -33,6 +33,10 @@ pub struct Dropped {
     pub is_kept: bool,
     /// Whether it was edited.
     pub is_edited: bool,
+    /// Whether its file was not there.
+    pub is_missing: bool,
+    /// Whether it has an entry in the manifest, which goes as well.
+    pub is_entry: bool,
 }
 
 /// What goes.
@@ -83,6 +87,7 @@ pub(super) fn let_go(
         let digest = scene.agent(name)?.map(|content| content.digest());
         let is_edited = digest.is_some_and(|digest| digest != locked.unedited());
         let edited = edited(goal, name);
+        let is_entry = scene.manifest.agents().contains_key(name);
         if is_edited && edited == Edited::Refuse && !goal.keeps_files {
             return Err(refuse_edited(project, &path));
         }
@@ -102,6 +107,8 @@ pub(super) fn let_go(
                 reason: "each may be its file",
                 is_kept: true,
                 is_edited: false,
+                is_missing: false,
+                is_entry,
             });
             changes.extend(pending::forget(project, name)?);
             continue;
@@ -114,15 +121,17 @@ pub(super) fn let_go(
         gone.agents.push(Dropped {
             name: name.clone(),
             path: project.display(&path),
-            reason: if goal.keeps_files {
+            reason: if goal.keeps_files && is_kept {
                 "its file stays"
             } else {
                 reason(name, before)
             },
             is_kept,
             is_edited,
+            is_missing: digest.is_none(),
+            is_entry,
         });
-        if !is_kept {
+        if !is_kept && digest.is_some() {
             changes.push(Change {
                 path,
                 agent: Some(name.clone()),

@@ -91,13 +91,14 @@ fn planned(
     scene.session.keep_lockfile(goal.is_dry_run, || {
         plan.lockfile(scene, goal.prune) != scene.lockfile_as_it_is()
     })?;
+    let is_unclear = plan.is_unclear;
     let settled = settle::settle(&mut plan, scene, goal, frontend)?;
     let (mut outcome, transaction) = apply::apply(plan, settled, scene, goal, frontend)?;
     if goal.is_dry_run {
         running::look_ahead(scene, &transaction, &mut outcome);
     }
     // What failed is all that there is to say.
-    let is_all_said = !goal.is_update() && outcome.unmanaged.is_empty();
+    let is_all_said = !goal.is_update() && !is_unclear && outcome.unmanaged.is_empty();
     if transaction.is_void() && is_all_said && outcome.failures.len() == 1 {
         return Err(outcome.failures.remove(0));
     }

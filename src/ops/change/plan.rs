@@ -32,6 +32,8 @@ pub(in crate::ops) struct Plan {
     pub(in crate::ops) still_required: Vec<(AgentName, AgentName)>,
     /// What failed without stopping the rest.
     pub(in crate::ops) failures: Vec<Failure>,
+    /// Whether a dry run would ask which of several agents is meant.
+    pub(super) is_unclear: bool,
     /// How many sources were looked at.
     pub(in crate::ops) sources: usize,
     /// What of whole sources was not taken.

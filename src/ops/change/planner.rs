@@ -94,9 +94,10 @@ impl<'a, 'p> Planner<'a, 'p> {
         while let Some(required) = self.open.pop_front() {
             self.required(required, frontend)?;
         }
+        let unreached = std::mem::take(&mut self.unreached);
+        self.plan.failures.extend(unreached.into_failures());
         self.ask_nobody(frontend)?;
         let mut plan = self.plan;
-        plan.failures.extend(self.unreached.into_failures());
         plan.items.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(plan)
     }
@@ -120,6 +121,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             }
         }
         if self.goal.is_dry_run {
+            self.plan.is_unclear = !unanswered.is_empty();
             return Ok(());
         }
         let failures = unanswered.into_iter();
@@ -128,9 +130,12 @@ impl<'a, 'p> Planner<'a, 'p> {
             self.plan.failures.extend(failures);
             return Ok(());
         }
-        failures
-            .reduce(|first, second| joined(first, &second))
-            .map_or(Ok(()), Err)
+        let Some(question) = failures.reduce(|first, second| joined(first, &second)) else {
+            return Ok(());
+        };
+        // What cannot be had is said with what nobody can be asked about.
+        let failures = self.plan.failures.drain(..);
+        Err(failures.fold(question, |all, failure| joined(all, &failure)))
     }
 
     /// Who asks for what is in the manifest.
@@ -163,7 +168,9 @@ impl<'a, 'p> Planner<'a, 'p> {
     /// The same about an agent of the manifest.
     pub(super) fn problem_about(&mut self, name: &AgentName, failure: Failure) -> Result<()> {
         match failure.kind() {
-            Kind::Interrupted | Kind::Usage | Kind::Ambiguous => self.problem(failure),
+            Kind::Interrupted | Kind::Usage | Kind::Ambiguous => {
+                self.problem_of(name.as_str(), failure)
+            }
             _ => {
                 self.unreached.note(name, failure);
                 Ok(())

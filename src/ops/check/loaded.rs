@@ -6,11 +6,11 @@ use super::Checker;
 use super::finding::{Finding, Fix};
 use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::count::few;
-use crate::domain::definition::renamed;
 use crate::domain::digest::Digest;
 use crate::domain::loaded::Layer;
 use crate::domain::shell::Command;
 use crate::error::Advice;
+use crate::ops::renamed::Renamed;
 use crate::ops::requirement::AgentNeeds;
 use crate::store::loaded::{FoundAgent, LoadedSet, Place, Standing};
 use crate::store::lockfile::LockedAgent;
@@ -24,7 +24,7 @@ impl Checker<'_> {
         }
         for agent in &set.agents {
             if self.is_installed(set, agent) {
-                self.renamed(agent);
+                self.renamed(set, agent);
             } else {
                 self.found(set, agent);
             }
@@ -35,8 +35,8 @@ impl Checker<'_> {
         self.budget(set);
     }
 
-    /// An installed agent that the user gave another name in its file, so that nobody finds it under the old one.
-    fn renamed(&mut self, agent: &FoundAgent) {
+    /// An installed agent that has another name in its file.
+    fn renamed(&mut self, set: &LoadedSet, agent: &FoundAgent) {
         let Some((name, locked)) = self.lockfile.at(&agent.below) else {
             return;
         };
@@ -45,23 +45,24 @@ impl Checker<'_> {
             return;
         }
         let written = self.session.project.read_written(locked).ok().flatten();
-        let Some(now) = renamed(&bytes, written.as_deref(), name.as_str()) else {
+        let Some(renamed) = Renamed::of(name, &bytes, written.as_deref()) else {
             return;
         };
         let requires = |other: &&LockedAgent| other.requires.contains(name);
         let requirers = self.lockfile.agents.iter();
         let requirers = requirers.filter(|(_, other)| requires(other));
         let requirers: Vec<&str> = requirers.map(|(name, _)| name.as_str()).collect();
-        let mut message = format!("its file names it `{now}`, so Claude Code has no `{name}`");
-        if !requirers.is_empty() {
-            message = format!("{message}, which {} may start", few(&requirers, ", "));
+        let mut message = renamed.words();
+        if !requirers.is_empty() && set.running(name.as_str()).is_none() {
+            let requirers = few(&requirers, ", ");
+            message = format!(
+                "{message}; {requirers} may start `{name}`, which Claude Code does not have"
+            );
         }
         self.findings.push(
             Finding::warning("renamed", name.as_str(), message)
                 .at(&agent.shown)
-                .fix(format!(
-                    "write the old name in the file again, or start the agent as `{now}`"
-                )),
+                .fix(renamed.advice()),
         );
     }
 

@@ -91,7 +91,7 @@ impl CachedRepository<'_> {
                 self.start_over()?;
                 Ok(self.fetch_references(reach, watch)?)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error.into_failure(had_state)),
         }
     }
 
